@@ -1,0 +1,87 @@
+package linegate
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"net/netip"
+	"time"
+)
+
+// AcctStatus is an Acct-Status-Type (RFC 2866 section 5.1).
+type AcctStatus string
+
+const (
+	AcctStart   AcctStatus = "start"
+	AcctInterim AcctStatus = "interim"
+	AcctStop    AcctStatus = "stop"
+	AcctOn      AcctStatus = "on"  // the NAS came up: its sessions are gone
+	AcctOff     AcctStatus = "off" // the NAS goes down
+)
+
+// NASKey names one box: the NAS entry it matched and the address it calls its
+// own. All of a box's sessions share it, and Accounting-On closes them by it.
+type NASKey struct {
+	Tenant  string
+	Name    string
+	Address netip.Addr // NAS-IP-Address or NAS-IPv6-Address, else the packet's source
+}
+
+// AccountingEvent is one Accounting-Request, read. It owns all its memory.
+type AccountingEvent struct {
+	NAS    NASKey
+	Status AcctStatus
+	// At is when it happened at the NAS: reception less Acct-Delay-Time (RFC 2866
+	// section 5.2). ReceivedAt is when the packet came.
+	At         time.Time
+	ReceivedAt time.Time
+
+	AcctSessionID string // as sent; empty with On and Off of some NAS
+	UserName      string
+	SubscriberID  string // from Class, else from the username; empty: unknown
+	Class         Octets
+
+	SessionTime    uint32 // seconds
+	InputOctets    uint64 // from the subscriber; gigawords included
+	OutputOctets   uint64 // to the subscriber
+	InputPackets   uint64
+	OutputPackets  uint64
+	TerminateCause uint32 // RFC 2866 section 5.10; 0: none
+
+	CallingStationID    string
+	NASPortID           string
+	Line                struct{ CircuitID, RemoteID Octets }
+	FramedIPv4          netip.Addr
+	FramedIPv6Address   netip.Addr
+	FramedIPv6Prefix    netip.Prefix
+	DelegatedIPv6Prefix netip.Prefix
+	ServiceVLAN         VLAN // of the profile when the event came
+	InnerVLAN           VLAN
+}
+
+// EndsAll reports whether the event closes every session of its NAS.
+func (e *AccountingEvent) EndsAll() bool { return e.Status == AcctOn || e.Status == AcctOff }
+
+// StartedAt is when the event's session began, as far as the event tells.
+func (e *AccountingEvent) StartedAt() time.Time {
+	return e.At.Add(-time.Duration(e.SessionTime) * time.Second)
+}
+
+// RecordKey is equal for an event and its retransmission, which comes with a
+// new identifier and another Acct-Delay-Time (RFC 2866 section 5.2). sessionID
+// is the session the event was found to belong to, empty with On and Off; those
+// are told apart by the second they happened in.
+func (e *AccountingEvent) RecordKey(sessionID string) [16]byte {
+	var key []byte
+	key = append(key, e.Status...)
+	if e.EndsAll() {
+		key = append(key, "\x00"+e.NAS.Tenant+"\x00"+e.NAS.Name+"\x00"+e.NAS.Address.String()...)
+		key = binary.BigEndian.AppendUint64(key, uint64(e.At.Unix()))
+	} else {
+		key = append(key, "\x00"+sessionID...)
+		for _, count := range []uint64{uint64(e.SessionTime), e.InputOctets, e.OutputOctets, e.InputPackets, e.OutputPackets} {
+			key = binary.BigEndian.AppendUint64(key, count)
+		}
+	}
+	sum := sha256.Sum256(key)
+	return [16]byte(sum[:16])
+}

@@ -1,0 +1,58 @@
+package linegate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Sentinels that cross package borders; test for them with errors.Is.
+var (
+	// ErrNotFound: the named tenant, NAS, subscriber or session does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the write would give two things one name or one address.
+	ErrConflict = errors.New("conflict")
+	// ErrUnavailable: the store can't be asked now; nothing is known about the
+	// thing asked for, so no reject may be derived from it.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrOverloaded: a bounded queue is full; the caller drops and counts.
+	ErrOverloaded = errors.New("overloaded")
+)
+
+// FieldError says which field holds which value that is not allowed, and what
+// is. Value is never a password or a secret.
+type FieldError struct {
+	Field   string // column or key name, e.g. service_vlan
+	Value   string // as given
+	Allowed string // e.g. "1 to 4094"
+}
+
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("%s: %q is not allowed: %s", e.Field, e.Value, e.Allowed)
+}
+
+// FieldErrors are all that is wrong with one thing, so that it can be mended in
+// one go.
+type FieldErrors []*FieldError
+
+func (e FieldErrors) Error() string {
+	lines := make([]string, len(e))
+	for i, field := range e {
+		lines[i] = field.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// fieldErrors collects findings; err returns nil when there are none.
+type fieldErrors struct{ found FieldErrors }
+
+func (c *fieldErrors) add(field, value, allowed string) {
+	c.found = append(c.found, &FieldError{Field: field, Value: value, Allowed: allowed})
+}
+
+func (c *fieldErrors) err() error {
+	if len(c.found) == 0 {
+		return nil
+	}
+	return c.found
+}

@@ -1,0 +1,160 @@
+package linegate
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Identity is one way of finding the subscriber a request is about.
+type Identity string
+
+const (
+	ByUsername Identity = "username" // User-Name; a MAC compares equal in every notation
+	ByCircuit  Identity = "circuit"  // circuit-id octets
+	ByMAC      Identity = "mac"      // Calling-Station-Id, else a User-Name that is a MAC
+)
+
+// DefaultIdentities is the order used when a NAS names none.
+func DefaultIdentities() []Identity { return []Identity{ByUsername, ByCircuit, ByMAC} }
+
+// ParseIdentity reads username, circuit or mac.
+func ParseIdentity(text string) (Identity, error) {
+	return parseEnum("identify", text, "", DefaultIdentities())
+}
+
+// Tristate is a protection that is on, off, or decided from what is learned.
+type Tristate string
+
+const (
+	Auto Tristate = "auto" // default
+	Yes  Tristate = "yes"
+	No   Tristate = "no"
+)
+
+// ParseTristate reads yes, no or auto; empty is auto.
+func ParseTristate(field, text string) (Tristate, error) {
+	return parseEnum(field, text, Auto, []Tristate{Auto, Yes, No})
+}
+
+// NAS is a RADIUS client, or all clients in one network, that share a secret.
+// The source address of a packet names its NAS (RFC 2865 section 3); the most
+// specific prefix wins. A prefix belongs to one NAS of one tenant.
+type NAS struct {
+	Tenant  string       `json:"tenant"`
+	Name    string       `json:"name"`    // unique within the tenant; as Tenant.Name
+	Address netip.Prefix `json:"address"` // IPv4 or IPv6, masked
+	Secret  Secret       `json:"-"`       // 1 to 255 octets; RFC 2865 section 3 prefers at least 16
+	Dialect string       `json:"dialect"` // how this vendor says things; default standard
+
+	Identify []Identity `json:"identify"` // tried in order; empty means DefaultIdentities
+
+	// RequireMessageAuthenticator and LimitProxyState guard against CVE-2024-3596
+	// (BlastRADIUS). Auto requires what Learned says; see LearnedState.
+	RequireMessageAuthenticator Tristate `json:"require_message_authenticator"`
+	LimitProxyState             Tristate `json:"limit_proxy_state"`
+	// Learned is what the first valid Access-Request of a single-address NAS
+	// showed: Yes it carried a Message-Authenticator, No it did not, Auto not yet
+	// seen. Changing the secret or the address forgets it.
+	Learned Tristate `json:"learned_message_authenticator"`
+
+	AllowMSCHAPv1 bool `json:"allow_mschapv1"` // MS-CHAPv1 is broken; off by default
+}
+
+// DefaultDialect is the dialect of a NAS that names none.
+const DefaultDialect = "standard"
+
+// SingleAddress reports whether exactly one client is meant (/32 or /128).
+func (n *NAS) SingleAddress() bool { return n.Address.IsSingleIP() }
+
+// RequiresMessageAuthenticator tells whether an Access-Request without
+// Message-Authenticator is to be discarded.
+func (n *NAS) RequiresMessageAuthenticator() bool {
+	return n.RequireMessageAuthenticator == Yes ||
+		n.RequireMessageAuthenticator == Auto && n.Learned == Yes
+}
+
+// Learns tells whether the next valid Access-Request decides Learned.
+func (n *NAS) Learns() bool {
+	return n.RequireMessageAuthenticator == Auto && n.Learned == Auto && n.SingleAddress()
+}
+
+// Normalize fills defaults and puts values in their one stored form.
+func (n *NAS) Normalize() {
+	n.Address = n.Address.Masked()
+	if n.Dialect == "" {
+		n.Dialect = DefaultDialect
+	}
+	if len(n.Identify) == 0 {
+		n.Identify = DefaultIdentities()
+	}
+	for _, state := range []*Tristate{&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned} {
+		if *state == "" {
+			*state = Auto
+		}
+	}
+}
+
+// Validate returns FieldErrors when the NAS can't be stored.
+func (n *NAS) Validate() error {
+	var bad fieldErrors
+	if !nameRule.MatchString(n.Name) {
+		bad.add("name", n.Name, nameAllowed)
+	}
+	if !n.Address.IsValid() {
+		bad.add("address", "", "an address or prefix, e.g. 192.0.2.1 or 2001:db8::/32")
+	}
+	if size := len(n.Secret); size < 1 || size > 255 {
+		bad.add("secret", redacted, "1 to 255 octets")
+	}
+	seen := map[Identity]bool{}
+	for _, identity := range n.Identify {
+		if !slices.Contains(DefaultIdentities(), identity) || seen[identity] {
+			bad.add("identify", string(identity), "username, circuit and mac, each once")
+		}
+		seen[identity] = true
+	}
+	return bad.err()
+}
+
+// Diff lists what changes from old to n; old is nil for a NAS that did not
+// exist. A secret shows only that it changed.
+func (n *NAS) Diff(old *NAS) []FieldChange {
+	if old == nil {
+		old = &NAS{}
+	}
+	var changes []FieldChange
+	note := func(field, before, after string) {
+		if before != after {
+			changes = append(changes, FieldChange{Field: field, Old: before, New: after})
+		}
+	}
+	note("address", prefixText(old.Address), prefixText(n.Address))
+	if old.Secret != n.Secret {
+		note("secret", "", "(changed)")
+	}
+	note("dialect", old.Dialect, n.Dialect)
+	note("identify", joinIdentities(old.Identify), joinIdentities(n.Identify))
+	note("require_message_authenticator", string(old.RequireMessageAuthenticator), string(n.RequireMessageAuthenticator))
+	note("limit_proxy_state", string(old.LimitProxyState), string(n.LimitProxyState))
+	note("learned_message_authenticator", string(old.Learned), string(n.Learned))
+	note("allow_mschapv1", formatBool(old.AllowMSCHAPv1), formatBool(n.AllowMSCHAPv1))
+	return changes
+}
+
+func prefixText(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	return p.String()
+}
+
+func joinIdentities(identities []Identity) string {
+	text := ""
+	for i, identity := range identities {
+		if i > 0 {
+			text += ","
+		}
+		text += string(identity)
+	}
+	return text
+}

@@ -1,0 +1,131 @@
+package linegate
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Session is one subscriber's stay on one NAS. Acct-Session-Id alone does not
+// name it: NAS reuse ids after a reboot, so NAS, id and start do together.
+type Session struct {
+	ID            string    `json:"id"` // a UUID given by the store
+	NAS           NASKey    `json:"-"`
+	AcctSessionID string    `json:"acct_session_id"`
+	SubscriberID  string    `json:"subscriber_id"`
+	UserName      string    `json:"username"`
+	Class         Octets    `json:"class"`
+	StartedAt     time.Time `json:"started_at"`
+	UpdatedAt     time.Time `json:"updated_at"` // of the newest event that counted
+	StoppedAt     time.Time `json:"stopped_at"` // zero: open
+
+	SessionTime    uint32 `json:"session_time"` // seconds; like the counters, never falls
+	InputOctets    uint64 `json:"input_octets"`
+	OutputOctets   uint64 `json:"output_octets"`
+	InputPackets   uint64 `json:"input_packets"`
+	OutputPackets  uint64 `json:"output_packets"`
+	TerminateCause uint32 `json:"terminate_cause"`
+
+	CallingStationID    string       `json:"calling_station_id"`
+	NASPortID           string       `json:"nas_port_id"`
+	CircuitID           Octets       `json:"circuit_id"`
+	RemoteID            Octets       `json:"remote_id"`
+	FramedIPv4          netip.Addr   `json:"framed_ipv4"`
+	FramedIPv6Address   netip.Addr   `json:"framed_ipv6_address"`
+	FramedIPv6Prefix    netip.Prefix `json:"framed_ipv6_prefix"`
+	DelegatedIPv6Prefix netip.Prefix `json:"delegated_ipv6_prefix"`
+	ServiceVLAN         VLAN         `json:"service_vlan"`
+	InnerVLAN           VLAN         `json:"inner_vlan"`
+}
+
+// Open reports whether no Stop, On or Off has ended the session.
+func (s *Session) Open() bool { return s.StoppedAt.IsZero() }
+
+// Terminate causes that the server gives by itself (RFC 2866 section 5.10).
+const (
+	CauseLostCarrier uint32 = 2  // an id came back with a new start: the old session is gone
+	CauseNASReboot   uint32 = 11 // Accounting-On or -Off
+)
+
+// startSlack is how far the starts told by two events of one session may lie
+// apart: clocks in whole seconds, and retransmissions of NAS that send no
+// Acct-Delay-Time.
+const startSlack = 5 * time.Minute
+
+// Holds reports whether the event belongs to the session, given that NAS and
+// Acct-Session-Id are equal. The same Class means the same Access-Accept; else
+// an event belongs when it tells a start near the session's, or (in a session
+// that has ended) one that lies before its end.
+func (s *Session) Holds(event *AccountingEvent) bool {
+	if _, ours := ParseClass([]byte(event.Class)); ours && event.Class == s.Class {
+		return true
+	}
+	start := event.StartedAt()
+	if !s.Open() {
+		return !start.After(s.StoppedAt)
+	}
+	if event.Status == AcctStart {
+		return start.Sub(s.StartedAt).Abs() <= startSlack
+	}
+	return !start.After(s.StartedAt.Add(startSlack)) || !start.After(s.UpdatedAt)
+}
+
+// NewSession returns the session that event begins, or shows to exist when its
+// Start was lost.
+func NewSession(id string, event *AccountingEvent) *Session {
+	session := &Session{
+		ID: id, NAS: event.NAS, AcctSessionID: event.AcctSessionID,
+		StartedAt: event.StartedAt(), UpdatedAt: event.At,
+	}
+	session.Apply(event)
+	return session
+}
+
+// Apply takes over what the event tells. Counters and session time never fall,
+// whatever order events come in; what a later event leaves out stays known; the
+// first Stop counts and later events do not reopen the session.
+func (s *Session) Apply(event *AccountingEvent) {
+	if event.StartedAt().Before(s.StartedAt) {
+		s.StartedAt = event.StartedAt()
+	}
+	s.SessionTime = max(s.SessionTime, event.SessionTime)
+	s.InputOctets = max(s.InputOctets, event.InputOctets)
+	s.OutputOctets = max(s.OutputOctets, event.OutputOctets)
+	s.InputPackets = max(s.InputPackets, event.InputPackets)
+	s.OutputPackets = max(s.OutputPackets, event.OutputPackets)
+
+	late := event.At.Before(s.UpdatedAt)
+	take(&s.UserName, event.UserName, late)
+	take(&s.SubscriberID, event.SubscriberID, late)
+	take(&s.Class, event.Class, late)
+	take(&s.CallingStationID, event.CallingStationID, late)
+	take(&s.NASPortID, event.NASPortID, late)
+	take(&s.CircuitID, event.Line.CircuitID, late)
+	take(&s.RemoteID, event.Line.RemoteID, late)
+	take(&s.FramedIPv4, event.FramedIPv4, late)
+	take(&s.FramedIPv6Address, event.FramedIPv6Address, late)
+	take(&s.FramedIPv6Prefix, event.FramedIPv6Prefix, late)
+	take(&s.DelegatedIPv6Prefix, event.DelegatedIPv6Prefix, late)
+	take(&s.ServiceVLAN, event.ServiceVLAN, late)
+	take(&s.InnerVLAN, event.InnerVLAN, late)
+	if !late {
+		s.UpdatedAt = event.At
+	}
+	if event.Status == AcctStop && s.Open() {
+		s.StoppedAt, s.TerminateCause = event.At, event.TerminateCause
+	}
+}
+
+// take sets what is known to what an event says: a late event only fills gaps.
+func take[T comparable](known *T, said T, late bool) {
+	var nothing T
+	if said != nothing && (!late || *known == nothing) {
+		*known = said
+	}
+}
+
+// Close ends the session at the given time without a Stop of its own.
+func (s *Session) Close(at time.Time, cause uint32) {
+	if s.Open() {
+		s.StoppedAt, s.TerminateCause = at, cause
+	}
+}

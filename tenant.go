@@ -1,0 +1,37 @@
+package linegate
+
+import "regexp"
+
+// NoProfilePolicy says what happens to valid credentials of a subscriber who
+// has no network profile.
+type NoProfilePolicy string
+
+const (
+	NoProfileAccept NoProfilePolicy = "accept" // default
+	NoProfileReject NoProfilePolicy = "reject"
+)
+
+// ParseNoProfilePolicy reads accept or reject; empty is accept.
+func ParseNoProfilePolicy(text string) (NoProfilePolicy, error) {
+	return parseEnum("no_profile", text, NoProfileAccept, []NoProfilePolicy{NoProfileAccept, NoProfileReject})
+}
+
+// Tenant is one ISP (or brand) on the server. Usernames are unique within a
+// tenant, each NAS belongs to one, and nothing of a tenant is visible to
+// requests of another.
+type Tenant struct {
+	Name string // 1 to 63 of a-z, 0-9 and dash; also the tenant_id of metrics and events
+}
+
+var nameRule = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+const nameAllowed = "1 to 63 of a-z, 0-9 and dash, neither first nor last a dash"
+
+// Validate returns FieldErrors when the tenant can't be stored.
+func (t *Tenant) Validate() error {
+	var bad fieldErrors
+	if !nameRule.MatchString(t.Name) {
+		bad.add("tenant", t.Name, nameAllowed)
+	}
+	return bad.err()
+}
