@@ -21,6 +21,13 @@ func AppendKey[T ~string | ~[]byte](buffer []byte, tenant string, by Identity, v
 	return append(buffer, value...)
 }
 
+// AppendMACKey appends the ByMAC key of an address.
+func AppendMACKey(buffer []byte, tenant string, mac MAC) []byte {
+	buffer = append(buffer, tenant...)
+	buffer = append(buffer, 0, ByMAC[0], 0)
+	return appendMAC(buffer, mac)
+}
+
 // NewKey is AppendKey into fresh memory.
 func NewKey(tenant string, by Identity, value string) Key {
 	return Key(AppendKey(nil, tenant, by, value))

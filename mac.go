@@ -32,9 +32,9 @@ func (m *MAC) UnmarshalText(text []byte) error {
 }
 
 // ParseMAC reads every notation NAS are known to send: six pairs with ':' or
-// '-' (accel-ppp, hostapd), three groups of four with '.', '-' or ':' (Cisco,
-// Huawei), and twelve digits bare. ok is false for anything else, the all-zero
-// address included. It does not allocate.
+// '-' (accel-ppp, hostapd), three groups of four with '.', '-' or ':', and
+// twelve digits bare. ok is false for anything else, the all-zero address
+// included. It does not allocate.
 func ParseMAC[T ~string | ~[]byte](text T) (mac MAC, ok bool) {
 	group, separator := macShape(text)
 	if group == 0 {
