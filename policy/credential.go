@@ -1,0 +1,146 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+	"layeh.com/radius/rfc2759"
+	"layeh.com/radius/rfc3079"
+
+	"crypto/md5"
+	"linegate"
+)
+
+// unproven rejects when the request does not prove that it comes from the
+// subscriber. Without a stored password there is nothing to prove here: the
+// line has to (wrongLine).
+func unproven(request *linegate.Request, facts linegate.Facts) linegate.Reason {
+	proof, credential := request.Proof, facts.Subscriber.Credential
+	switch {
+	case proof.Method == linegate.MethodEAP:
+		return linegate.ReasonMethodNotAllowed
+	case credential.Kind == linegate.CredentialNone:
+		return ""
+	case proof.Method == linegate.MethodNone:
+		return linegate.ReasonMissingPassword
+	case proof.Method == linegate.MethodMSCHAPv1 && !request.NAS.AllowMSCHAPv1:
+		return linegate.ReasonMethodNotAllowed
+	case credential.Hashed() && proof.Method != linegate.MethodPAP:
+		return linegate.ReasonMethodNeedsClear
+	case credential.Hashed() && facts.Hash == linegate.HashRight:
+		return ""
+	case !credential.Hashed() && knows(request, credential.Value.Reveal()):
+		return ""
+	}
+	return linegate.ReasonWrongPassword
+}
+
+// knows reports whether the proof was made with the password.
+func knows(request *linegate.Request, password string) bool {
+	proof := request.Proof
+	switch proof.Method {
+	case linegate.MethodPAP:
+		return equal(proof.Password, []byte(password))
+	case linegate.MethodCHAP:
+		want := CHAPResponse(proof.ID, password, proof.Challenge)
+		return equal(proof.Response, want[:])
+	case linegate.MethodMSCHAPv1:
+		hash, err := ntHash(password)
+		return err == nil && len(proof.Challenge) == 8 &&
+			equal(proof.Response, rfc2759.ChallengeResponse(proof.Challenge, hash))
+	case linegate.MethodMSCHAPv2:
+		if len(proof.Challenge) != 16 || len(proof.PeerChallenge) != 16 {
+			return false
+		}
+		want, err := rfc2759.GenerateNTResponse(proof.Challenge, proof.PeerChallenge, peerName(request), []byte(password))
+		return err == nil && equal(proof.Response, want)
+	}
+	return false
+}
+
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// CHAPResponse is what a client answers to a challenge (RFC 1994 section 4.1):
+// MD5 over identifier, password and challenge.
+func CHAPResponse(identifier byte, password string, challenge []byte) [md5.Size]byte {
+	var space [512]byte
+	message := append(append(space[:0], identifier), password...)
+	return md5.Sum(append(message, challenge...))
+}
+
+func ntHash(password string) ([]byte, error) {
+	wide, err := rfc2759.ToUTF16([]byte(password))
+	if err != nil {
+		return nil, fmt.Errorf("password: as UTF-16: %w", err)
+	}
+	return rfc2759.NTPasswordHash(wide), nil
+}
+
+// peerName is the User-Name as the client hashed it: without a domain in front
+// (RFC 2759 section 4).
+func peerName(request *linegate.Request) []byte {
+	return request.UserName[bytes.LastIndexByte(request.UserName, '\\')+1:]
+}
+
+// mschap2Reply is what proves to the client that the server knows the password
+// too, and the keys of its encryption. The proof has been verified before.
+func mschap2Reply(request *linegate.Request, password string) linegate.MSCHAP2Reply {
+	proof := request.Proof
+	success, err := rfc2759.GenerateAuthenticatorResponse(proof.Challenge, proof.PeerChallenge, proof.Response, peerName(request), []byte(password))
+	if err != nil {
+		return linegate.MSCHAP2Reply{}
+	}
+	reply := linegate.MSCHAP2Reply{Success: success}
+	send, _ := rfc3079.MakeKey(proof.Response, []byte(password), true)
+	receive, _ := rfc3079.MakeKey(proof.Response, []byte(password), false)
+	copy(reply.SendKey[:], send)
+	copy(reply.RecvKey[:], receive)
+	return reply
+}
+
+// NeedsHash reports whether Decide needs the verdict of VerifyHash, which takes
+// too long to be given on a socket's loop.
+func NeedsHash(request *linegate.Request, subscriber *linegate.Subscriber) bool {
+	return subscriber != nil && subscriber.Credential.Hashed() && request.Proof.Method == linegate.MethodPAP
+}
+
+// VerifyHash checks a PAP password against a bcrypt or argon2id hash. It takes
+// as long as the hash was made to take: milliseconds to a second.
+func VerifyHash(credential linegate.Credential, password []byte) linegate.HashVerdict {
+	hash, right := credential.Value.Reveal(), false
+	switch credential.Kind {
+	case linegate.CredentialBcrypt:
+		right = bcrypt.CompareHashAndPassword([]byte(hash), password) == nil
+	case linegate.CredentialArgon2id:
+		right = argon2Matches(hash, password)
+	}
+	if right {
+		return linegate.HashRight
+	}
+	return linegate.HashWrong
+}
+
+// argon2Matches reads $argon2id$v=19$m=KIB,t=PASSES,p=LANES$SALT$HASH, whose
+// numbers linegate.ParseCredential has bounded.
+func argon2Matches(encoded string, password []byte) bool {
+	parts := strings.Split(encoded, "$")
+	if len(parts) != 6 {
+		return false
+	}
+	var memory, passes uint32
+	var lanes uint8
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &passes, &lanes); err != nil {
+		return false
+	}
+	salt, saltErr := base64.RawStdEncoding.DecodeString(parts[4])
+	want, hashErr := base64.RawStdEncoding.DecodeString(parts[5])
+	if saltErr != nil || hashErr != nil || passes == 0 || lanes == 0 || len(want) == 0 {
+		return false
+	}
+	return equal(argon2.IDKey(password, salt, passes, memory, lanes, uint32(len(want))), want)
+}
