@@ -1,0 +1,191 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+
+	"linegate"
+)
+
+// Names of events, as the key event of a log line says them.
+const (
+	EventOption82Validation    = "option82_validation"
+	EventOption82Mismatch      = "option82_mismatch"
+	EventNetworkProfileCreated = "network_profile_created"
+	EventNetworkProfileUpdated = "network_profile_updated"
+	EventNetworkProfileDeleted = "network_profile_deleted"
+	EventNASCreated            = "nas_created"
+	EventNASUpdated            = "nas_updated"
+	EventNASDeleted            = "nas_deleted"
+	EventNASLearned            = "nas_learned"
+	EventTenantCreated         = "tenant_created"
+	EventStaticIPUsed          = "static_ip_used"
+	EventPacketDropped         = "packet_dropped"
+	EventLogLinesLost          = "log_lines_lost"
+	EventLogOutputFailed       = "log_output_failed"
+)
+
+// Option82Validation writes what a line check came to, and in case of a
+// mismatch a second event that alerts can watch for. It writes nothing when
+// the decision was made before the line was looked at.
+func Option82Validation(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+	check := &decision.Option82
+	if check.Result == "" || decision.Subscriber == nil {
+		return
+	}
+	if logger.Enabled(ctx, slog.LevelInfo) {
+		logValidation(ctx, logger, request, decision)
+	}
+	if check.Result == linegate.Option82Mismatch {
+		logMismatch(ctx, logger, request, decision)
+	}
+}
+
+func logValidation(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+	expected, actual := expectedLine(decision.Subscriber), actualLine(request)
+	circuitMatch, remoteMatch := lineMatches(&decision.Option82, expected)
+	log(ctx, logger, slog.LevelInfo, EventOption82Validation,
+		slog.String("tenant_id", request.NAS.Tenant),
+		slog.String("nas", request.NAS.Name),
+		slog.String("username", decision.Subscriber.Username),
+		slog.String("result", string(decision.Option82.Result)),
+		slog.String("policy", policyLabel(decision.Option82.Policy)),
+		slog.String("action", answer(decision.Accept)),
+		slog.Any("circuit_id_match", circuitMatch),
+		slog.Any("remote_id_match", remoteMatch),
+		slog.String("expected_circuit_id", expected.circuitID.String()),
+		slog.String("actual_circuit_id", actual.circuitID.String()),
+		slog.String("expected_remote_id", expected.remoteID.String()),
+		slog.String("actual_remote_id", actual.remoteID.String()),
+	)
+}
+
+func logMismatch(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+	expected, actual := expectedLine(decision.Subscriber), actualLine(request)
+	message := fmt.Sprintf("Option 82 mismatch for %s: circuit_id=%s (expected: %s), remote_id=%s (expected: %s)",
+		decision.Subscriber.Username, actual.circuitID, expected.circuitID, actual.remoteID, expected.remoteID)
+	logger.LogAttrs(ctx, slog.LevelWarn, message,
+		slog.String("event", EventOption82Mismatch),
+		slog.String("severity", severity(decision.Option82.Policy)),
+		slog.String("tenant_id", request.NAS.Tenant),
+		slog.String("username", decision.Subscriber.Username),
+		slog.String("subscriber_id", decision.Subscriber.ID),
+		slog.Any("mismatch_fields", mismatchFields(&decision.Option82)),
+	)
+}
+
+func severity(policy linegate.Option82Policy) string {
+	if policy == linegate.Option82Enforce {
+		return "high"
+	}
+	return "medium"
+}
+
+func mismatchFields(check *linegate.Option82Check) []string {
+	var fields []string
+	if check.CircuitIDDiffers {
+		fields = append(fields, fieldCircuitID)
+	}
+	if check.RemoteIDDiffers {
+		fields = append(fields, fieldRemoteID)
+	}
+	return fields
+}
+
+// line is an access line in memory of its own, absent fields empty.
+type line struct{ circuitID, remoteID linegate.Octets }
+
+func expectedLine(subscriber *linegate.Subscriber) line {
+	if subscriber.Profile == nil {
+		return line{}
+	}
+	return line{subscriber.Profile.CircuitID, subscriber.Profile.RemoteID}
+}
+
+func actualLine(request *linegate.Request) line {
+	return line{linegate.Octets(request.Line.CircuitID), linegate.Octets(request.Line.RemoteID)}
+}
+
+// lineMatches says for each field whether it is as the profile wants it, which
+// one that the profile leaves open always is; nil when nothing was compared.
+func lineMatches(check *linegate.Option82Check, expected line) (circuitID, remoteID any) {
+	switch check.Result {
+	case linegate.Option82Match, linegate.Option82Mismatch:
+		return !check.CircuitIDDiffers, !check.RemoteIDDiffers
+	case linegate.Option82Missing:
+		return expected.circuitID == "", expected.remoteID == ""
+	}
+	return nil, nil
+}
+
+// StaticIPUsed writes that a subscriber got its fixed address, so that none was
+// allocated in the network's address management.
+func StaticIPUsed(ctx context.Context, logger *slog.Logger, subscriber *linegate.Subscriber, address netip.Addr) {
+	version := "6"
+	if address.Is4() {
+		version = "4"
+	}
+	log(ctx, logger, slog.LevelInfo, EventStaticIPUsed,
+		slog.String("tenant_id", subscriber.Tenant),
+		slog.String("subscriber_id", subscriber.ID),
+		slog.String("ip_address", address.String()),
+		slog.String("ip_version", version),
+		slog.Bool("skipped_netbox", true),
+	)
+}
+
+// NASLearned writes that a NAS showed whether it sends Message-Authenticator.
+func NASLearned(ctx context.Context, logger *slog.Logger, nas *linegate.NAS) {
+	log(ctx, logger, slog.LevelInfo, EventNASLearned,
+		slog.String("tenant_id", nas.Tenant),
+		slog.String("nas", nas.Name),
+		slog.String("learned_message_authenticator", string(nas.Learned)),
+		slog.Bool("requires_message_authenticator", nas.RequiresMessageAuthenticator()),
+	)
+}
+
+// Audit writes a committed change with its actor and what it changed. Passwords
+// and secrets are not in an entry: it only says that they changed. A write that
+// changed nothing writes nothing.
+func Audit(ctx context.Context, logger *slog.Logger, entry *linegate.AuditEntry) {
+	event := auditEvent(entry)
+	if event == "" {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("tenant_id", entry.Tenant),
+		slog.String("actor", entry.Actor),
+		slog.Int64("revision", entry.Revision),
+		slog.Any("changes", entry.Changes),
+	}
+	switch entry.Kind {
+	case linegate.AuditSubscriber:
+		attrs = append(attrs, slog.String("username", entry.Name), slog.String("subscriber_id", entry.ID))
+	case linegate.AuditNAS:
+		attrs = append(attrs, slog.String("nas", entry.Name))
+	}
+	log(ctx, logger, slog.LevelInfo, event, attrs...)
+}
+
+func auditEvent(entry *linegate.AuditEntry) string {
+	return map[linegate.AuditKind]map[linegate.Outcome]string{
+		linegate.AuditSubscriber: {
+			linegate.Created: EventNetworkProfileCreated,
+			linegate.Changed: EventNetworkProfileUpdated,
+			linegate.Deleted: EventNetworkProfileDeleted,
+		},
+		linegate.AuditNAS: {
+			linegate.Created: EventNASCreated,
+			linegate.Changed: EventNASUpdated,
+			linegate.Deleted: EventNASDeleted,
+		},
+		linegate.AuditTenant: {linegate.Created: EventTenantCreated},
+	}[entry.Kind][entry.Outcome]
+}
+
+// log writes an event whose message is its name.
+func log(ctx context.Context, logger *slog.Logger, level slog.Level, event string, attrs ...slog.Attr) {
+	logger.LogAttrs(ctx, level, event, append([]slog.Attr{slog.String("event", event)}, attrs...)...)
+}

@@ -1,0 +1,126 @@
+package telemetry
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics holds every metric of one server on a registry of its own. All
+// methods are safe for concurrent use; those that count one packet do not
+// allocate. Values outside a label's closed list are not counted, so that no
+// packet can make a new series.
+type Metrics struct {
+	registry    *prometheus.Registry
+	definitions []Definition
+
+	drops      tally[Drop]
+	duplicates tally[Duplicate]
+	commit     prometheus.Observer
+	storeUp    prometheus.Gauge
+	buildInfo  *prometheus.GaugeVec
+
+	queueDepth    *readings
+	ledgerDepth   *readings
+	logDropped    *readings
+	cacheHits     *readings
+	cacheMisses   *readings
+	cacheNegative *readings
+	cacheEntries  *readings
+	activeByVLAN  *snapshot
+	nasProtection *snapshot
+
+	vectors tenantVectors
+	mu      sync.Mutex
+	tenants map[string]*TenantMetrics
+}
+
+// NewMetrics returns the metrics of a server that has not seen a packet yet,
+// together with those of the Go runtime and of the process.
+func NewMetrics() *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), tenants: map[string]*TenantMetrics{}}
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	m.vectors = newTenantVectors(m)
+	m.defineServer()
+	m.defineSampled()
+	return m
+}
+
+func (m *Metrics) defineServer() {
+	m.drops = newTally(m.counter("radius_drops_total",
+		"Packets that got no answer, by the reason why.", "reason"), Drops())
+	m.duplicates = newTally(m.counter("radius_duplicates_total",
+		"Requests that came again: resent the same reply, or dropped because the first copy was in flight.", "kind"), Duplicates())
+	m.commit = m.histogram("radius_accounting_commit_seconds",
+		"Time to make one group of accounting events durable, in seconds.", commitBuckets()).WithLabelValues()
+	m.storeUp = m.gauge("radius_store_up",
+		"1 while the store answers, 0 while it does not.").WithLabelValues()
+	m.buildInfo = m.gauge("linegate_build_info",
+		"Always 1; the label names the version that runs.", "version")
+}
+
+// Registry returns what an HTTP endpoint serves.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// Drop counts a packet that gets no answer.
+func (m *Metrics) Drop(reason Drop) { m.drops.add(reason) }
+
+// Duplicate counts a request that came again.
+func (m *Metrics) Duplicate(kind Duplicate) { m.duplicates.add(kind) }
+
+// AccountingCommit counts one group commit of the ledger and how long it took.
+func (m *Metrics) AccountingCommit(took time.Duration) { m.commit.Observe(took.Seconds()) }
+
+// SetStoreUp tells whether the store answers.
+func (m *Metrics) SetStoreUp(up bool) { m.storeUp.Set(oneIf(up)) }
+
+// SetVersion names the running version.
+func (m *Metrics) SetVersion(version string) {
+	m.buildInfo.Reset()
+	m.buildInfo.WithLabelValues(version).Set(1)
+}
+
+// Tenant returns the handles of one tenant, always the same for the same name.
+// The name comes from the configuration, never from a packet. Keep the result:
+// the call takes a lock, and makes all of a tenant's series the first time.
+func (m *Metrics) Tenant(name string) *TenantMetrics {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	tenant, known := m.tenants[name]
+	if !known {
+		tenant = m.vectors.tenant(name)
+		m.tenants[name] = tenant
+	}
+	return tenant
+}
+
+// tally is one counter for each value of a closed list, resolved beforehand.
+type tally[K ~string] map[K]prometheus.Counter
+
+// newTally resolves the counters of all values; labels are those that stand
+// before the value's own.
+func newTally[K ~string](vector *prometheus.CounterVec, values []K, labels ...string) tally[K] {
+	counters := make(tally[K], len(values))
+	for _, value := range values {
+		counters[value] = vector.WithLabelValues(append(labels[:len(labels):len(labels)], string(value))...)
+	}
+	return counters
+}
+
+func (t tally[K]) add(value K) {
+	if counter, listed := t[value]; listed {
+		counter.Inc()
+	}
+}
+
+func oneIf(condition bool) float64 {
+	if condition {
+		return 1
+	}
+	return 0
+}
