@@ -131,10 +131,10 @@ func TestVendorNamesStayInDialectsAndDictionary(t *testing.T) {
 			continue
 		}
 		file.eachToken(func(position token.Position, kind token.Token, text string) {
-			if kind == token.COMMENT && file.test {
-				return
+			commentOfTest := kind == token.COMMENT && file.test
+			if !commentOfTest && vendorName.MatchString(text) {
+				t.Errorf("%s names a vendor: %s", position, text)
 			}
-			assert.NotRegexp(t, vendorName, text, "%s names a vendor", position)
 		})
 	}
 }
@@ -147,8 +147,8 @@ func TestNothingIsLeftForLater(t *testing.T) {
 			continue
 		}
 		file.eachToken(func(position token.Position, kind token.Token, text string) {
-			if kind == token.COMMENT {
-				assert.NotRegexp(t, unfinished, text, "%s", position)
+			if kind == token.COMMENT && unfinished.MatchString(text) {
+				t.Errorf("%s: %s", position, text)
 			}
 		})
 	}

@@ -12,7 +12,6 @@ import (
 	"layeh.com/radius/rfc2759"
 	"layeh.com/radius/rfc3079"
 
-	"crypto/md5"
 	"linegate"
 )
 
@@ -47,7 +46,7 @@ func knows(request *linegate.Request, password string) bool {
 	case linegate.MethodPAP:
 		return equal(proof.Password, []byte(password))
 	case linegate.MethodCHAP:
-		want := CHAPResponse(proof.ID, password, proof.Challenge)
+		want := linegate.CHAPResponse(proof.ID, password, proof.Challenge)
 		return equal(proof.Response, want[:])
 	case linegate.MethodMSCHAPv1:
 		hash, err := ntHash(password)
@@ -64,14 +63,6 @@ func knows(request *linegate.Request, password string) bool {
 }
 
 func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
-
-// CHAPResponse is what a client answers to a challenge (RFC 1994 section 4.1):
-// MD5 over identifier, password and challenge.
-func CHAPResponse(identifier byte, password string, challenge []byte) [md5.Size]byte {
-	var space [512]byte
-	message := append(append(space[:0], identifier), password...)
-	return md5.Sum(append(message, challenge...))
-}
 
 func ntHash(password string) ([]byte, error) {
 	wide, err := rfc2759.ToUTF16([]byte(password))

@@ -1,0 +1,132 @@
+package radiusd
+
+import (
+	"context"
+	"time"
+
+	"linegate"
+	"linegate/policy"
+	"linegate/telemetry"
+)
+
+// access answers an Access-Request: at once when memory knows all that the
+// decision needs, else from a goroutine of its own.
+func (x *exchange) access() {
+	server, scratch := x.socket.server, &x.socket.scratch
+	x.learn()
+	request := x.client.ReadRequest(x.packet, scratch)
+	facts, known := Identify(&request, server.directory, scratch)
+	if known && policy.NeedsHash(&request, facts.Subscriber) {
+		facts.Hash = server.hashes.recall(facts.Subscriber.Credential, request.Proof.Password)
+		known = facts.Hash != linegate.HashUnchecked
+	}
+	if !known {
+		x.accessLater()
+		return
+	}
+	x.decide(&request, facts, x.socket.out[:0])
+}
+
+// lookupLimit is how long a request may wait for facts: a NAS asks again after
+// two seconds or more (RFC 5080 section 2.2.1).
+const lookupLimit = 3 * time.Second
+
+// accessLater asks the store, or a slow password hash, without holding up the
+// socket. The number of such requests is bounded.
+func (x *exchange) accessLater() {
+	server := x.socket.server
+	select {
+	case server.lookups <- struct{}{}:
+	default:
+		x.giveUp(telemetry.DropOverloaded, nil)
+		return
+	}
+	held := x.detach()
+	go func() {
+		defer held.done()
+		defer func() { <-server.lookups }()
+		ctx, cancel := context.WithTimeout(server.working, lookupLimit)
+		defer cancel()
+		held.accessSlowly(ctx)
+	}()
+}
+
+func (x *exchange) accessSlowly(ctx context.Context) {
+	var scratch Scratch
+	request := x.client.ReadRequest(x.packet, &scratch)
+	facts, err := x.load(ctx, &request, &scratch)
+	if err != nil {
+		x.giveUp(dropFor(err), err)
+		return
+	}
+	x.decide(&request, facts, nil)
+}
+
+// load gathers the facts, however long it takes within ctx.
+func (x *exchange) load(ctx context.Context, request *linegate.Request, scratch *Scratch) (linegate.Facts, error) {
+	server := x.socket.server
+	finder := &loadingFinder{ctx: ctx, directory: server.directory}
+	facts, _ := Identify(request, finder, scratch)
+	if finder.err != nil || !policy.NeedsHash(request, facts.Subscriber) {
+		return facts, finder.err
+	}
+	var err error
+	facts.Hash, err = server.hashes.check(ctx, facts.Subscriber.Credential, request.Proof.Password)
+	return facts, err
+}
+
+// loadingFinder is a Finder that asks the store for what memory does not know.
+type loadingFinder struct {
+	ctx       context.Context
+	directory Directory
+	err       error
+}
+
+func (f *loadingFinder) Find(key []byte) (linegate.Lookup, bool) {
+	if lookup, known := f.directory.Find(key); known {
+		return lookup, true
+	}
+	var lookup linegate.Lookup
+	lookup, f.err = f.directory.Load(f.ctx, linegate.Key(key))
+	return lookup, f.err == nil
+}
+
+// decide makes the decision, sends it and tells of it.
+func (x *exchange) decide(request *linegate.Request, facts linegate.Facts, buffer []byte) {
+	server := x.socket.server
+	decision := policy.Decide(request, facts, *server.settings.Load())
+	reply, err := x.client.AppendAccessReply(buffer, x.packet, request, &decision, x.received)
+	if err != nil {
+		x.giveUp(telemetry.DropSendFailed, err)
+		return
+	}
+	code := telemetry.ReplyAccessReject
+	if decision.Accept {
+		code = telemetry.ReplyAccessAccept
+	}
+	x.answer(reply, code)
+	server.observe(x, request, &decision)
+}
+
+// observe counts the decision, writes its events and keeps the subscriber's
+// bookkeeping. None of it waits.
+func (s *Server) observe(x *exchange, request *linegate.Request, decision *linegate.Decision) {
+	now := s.options.Now()
+	x.client.tenant.Decision(decision, now.Sub(x.received))
+	check := decision.Option82.Result
+	if check == "" {
+		return
+	}
+	s.bookkeeper.Validated(decision.Subscriber.ID, now, check)
+	if s.logEvery.Load() || (check != linegate.Option82Match && check != linegate.Option82Ignored) {
+		telemetry.Option82Validation(s.working, s.options.Logger, request, decision)
+	}
+}
+
+// learn remembers from a NAS's first request whether it signs, and has that
+// persisted.
+func (x *exchange) learn() {
+	if state, first := x.client.learn(x.packet); first {
+		x.socket.server.persistLearned(x.client.NAS, state)
+	}
+}

@@ -1,0 +1,92 @@
+package radiusd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"linegate/radiusd/wire"
+	"linegate/telemetry"
+)
+
+// Port is what a socket is for: each kind of request has its own (RFC 2865
+// section 3, RFC 2866 section 3).
+type Port string
+
+const (
+	AuthPort Port = "auth"
+	AcctPort Port = "acct"
+)
+
+// socket is one UDP socket with its own loop, buffers and reply cache. Several
+// may share an address (SO_REUSEPORT): the kernel then sends every source
+// address and port to the same one, so that nothing needs sharing.
+type socket struct {
+	server  *Server
+	port    Port
+	conn    *net.UDPConn
+	replies *replyCache
+
+	// Used by the loop alone.
+	scratch Scratch
+	out     [wire.MaxPacketSize]byte
+}
+
+// listen opens a socket. address is host:port; an empty host means all addresses
+// of both families.
+func (s *Server) listen(ctx context.Context, port Port, address string) (*socket, error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepareSocket(raw) }}
+	packetConn, err := config.ListenPacket(ctx, "udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for %s: %w", port, err)
+	}
+	conn := packetConn.(*net.UDPConn)
+	_ = conn.SetReadBuffer(s.options.ReadBuffer) // the kernel may grant less: not worth failing for
+	return &socket{
+		server: s, port: port, conn: conn,
+		replies: newReplyCache(s.options.ReplyCacheEntries, s.options.ReplyCacheTTL),
+	}, nil
+}
+
+// peer is where a packet came from, and by which of our addresses: the answer
+// has to leave from that one.
+type peer struct {
+	address netip.AddrPort
+	control []byte // names our address, in the kernel's own form; empty: the socket has just one
+}
+
+// controlSize holds the control message of either family.
+const controlSize = 64
+
+// loop reads and handles packets until the socket's read deadline passes.
+func (s *socket) loop() error {
+	var datagram [wire.MaxPacketSize + 1]byte
+	var control [controlSize]byte
+	for {
+		n, controlLength, _, from, err := s.conn.ReadMsgUDPAddrPort(datagram[:], control[:])
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			// An ICMP error about an earlier answer, or a passing shortage: the next
+			// packet has nothing to do with it.
+			s.server.drop(telemetry.DropReceiveFailed, peer{}, nil, err)
+			continue
+		}
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		s.receive(datagram[:n], peer{address: from, control: replyFrom(control[:controlLength])}, time.Now())
+	}
+}
+
+// send puts an answer on the wire.
+func (s *socket) send(reply []byte, to peer) error {
+	if _, _, err := s.conn.WriteMsgUDPAddrPort(reply, to.control, to.address); err != nil {
+		return fmt.Errorf("answer to %s: %w", to.address, err)
+	}
+	return nil
+}
