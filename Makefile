@@ -1,0 +1,75 @@
+# Linegate. `make` or `make help` lists the targets.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+FUZZTIME ?= 60s
+BENCH    ?= .
+# The least share of statements that the tests must reach, in percent.
+COVER    ?= 85
+
+# Every shipped configuration of the server itself.
+CONFIGS = $(filter-out configs/prometheus-%,$(wildcard configs/*.yaml))
+
+.DEFAULT_GOAL := help
+.PHONY: help build run check test test-peers fuzz bench cover tools clean
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo "  Variables: FUZZTIME=$(FUZZTIME)  BENCH=$(BENCH)  COVER=$(COVER)"
+
+build: ## Build bin/linegate
+	@CGO_ENABLED=0 go build -trimpath -o bin/linegate ./cmd/linegate
+
+run: build ## Serve configs/demo.yaml (LINEGATE_* variables override it)
+	@exec ./bin/linegate serve --config configs/demo.yaml
+
+check: build ## gofmt, vet, staticcheck, architecture test, every shipped config loads
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
+	@go vet ./...
+	@go tool staticcheck ./...
+	@go test .
+	@for config in $(CONFIGS); do ./bin/linegate config check "$$config"; done
+
+test: check tools ## check, then every test with the race detector
+	@go test -race ./...
+
+test-peers: ## Tests against foreign systems that Debian does not package
+	@echo "test-peers: nothing to run yet, no foreign system is tested against"
+
+fuzz: ## Run every fuzz target for FUZZTIME each
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file function; do \
+		target=$${function#func }; \
+		echo "== $$target in $$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+	done
+
+bench: ## Run the benchmarks that match BENCH
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+cover: tools ## Total statement coverage over all packages; fails below COVER percent
+	@mkdir -p bin
+	@go test -coverpkg=./... -coverprofile=bin/coverage.out ./...
+	@go tool cover -func=bin/coverage.out | awk -v least=$(COVER) \
+		'/^total:/ { print "total coverage: " $$3; if ($$3 + 0 < least) { print "that is less than " least " %"; exit 1 } }'
+
+tools: ## Install what the tests need and Go does not bring: radclient, a C compiler for -race
+	@missing=(); \
+	command -v radclient >/dev/null || missing+=(freeradius-utils); \
+	command -v "$$(go env CC)" >/dev/null || missing+=(gcc libc6-dev); \
+	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "The tests need radclient and, for the race detector, a C compiler. There is no apt-get here:"; \
+		echo "install what your system calls $${missing[*]}, then run make again."; exit 1; \
+	fi; \
+	root=(); \
+	if [ "$$(id -u)" -ne 0 ]; then \
+		command -v sudo >/dev/null || { echo "Run as root: apt-get install $${missing[*]}"; exit 1; }; \
+		root=(sudo); \
+	fi; \
+	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q; \
+	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"
+
+clean: ## Remove what the other targets made
+	@rm -rf bin
