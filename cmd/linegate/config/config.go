@@ -1,0 +1,72 @@
+// Package config reads the one configuration file and the LINEGATE_* variables
+// that override it. It names every mistake with its place. It never opens the
+// store, a socket or a log, and never looks up a host name.
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"linegate"
+)
+
+// Config is every setting of the server, defaults filled in. The keys, their
+// ranges and their meaning are in Keys.
+type Config struct {
+	File       string // where it was read from; empty: defaults and environment only
+	Listen     Listen
+	Store      string // sqlite:PATH or postgres://…
+	KeyFile    string // key that seals passwords and secrets; made on first start
+	Log        Log
+	Policy     linegate.Settings
+	VendorPEN  uint32 // of the vendor space that our own attributes live in
+	Cache      Cache
+	Auth       Auth
+	Accounting Accounting
+	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
+	// empty; empty: none.
+	ApplyOnFirstStart string
+}
+
+// Listen holds addresses as net.Listen takes them; a port of 0 picks a free one.
+type Listen struct {
+	Auth []string
+	Acct []string
+	CoA  []string
+	HTTP string // empty: no HTTP
+}
+
+// Log says what is logged and where to.
+type Log struct {
+	Level              slog.Level
+	File               string // besides standard error; empty: none
+	Option82Validation Option82Logging
+}
+
+// Option82Logging says which Option 82 checks make an event.
+type Option82Logging string
+
+const (
+	LogAllChecks Option82Logging = "all"       // every check
+	LogUnmatched Option82Logging = "unmatched" // all but matches; default
+)
+
+// Cache bounds the cache in front of the store.
+type Cache struct {
+	MaxBytes    int64
+	NegativeTTL time.Duration // how long a name that nobody has is remembered
+}
+
+// Auth bounds what answering an Access-Request may take.
+type Auth struct {
+	ReplyCacheTTL     time.Duration // how long a reply is kept for retransmissions (RFC 5080 section 2.2.2)
+	ReplyCacheEntries int           // per socket
+	Sockets           int           // per listen address
+	Pending           int           // requests that wait for the store
+	HashWorkers       int           // slow password hashes at a time
+}
+
+// Accounting bounds what waits to be recorded.
+type Accounting struct {
+	Queue int // events
+}

@@ -1,0 +1,201 @@
+package config
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"linegate"
+)
+
+const examples = "../../../testdata/config/"
+
+func TestEveryGoodExampleLoads(t *testing.T) {
+	files, err := filepath.Glob(examples + "*.good.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range append(files, "../../../configs/demo.yaml", "../../../configs/linegate.yaml") {
+		_, err := Load(file)
+		assert.NoError(t, err, file)
+	}
+}
+
+// Each bad example has its messages beside it, in a file that ends in .bad.txt.
+func TestEveryBadExampleIsRefusedWithAllItsMistakes(t *testing.T) {
+	files, err := filepath.Glob(examples + "*.bad.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			expected, err := os.ReadFile(strings.TrimSuffix(file, ".yaml") + ".txt")
+			require.NoError(t, err)
+			_, err = Load(file)
+			require.Error(t, err)
+			assert.Equal(t, string(expected), strings.ReplaceAll(err.Error(), examples, "")+"\n")
+		})
+	}
+}
+
+func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
+	empty, err := Load(examples + "empty.good.yaml")
+	require.NoError(t, err)
+	none, err := Load("")
+	require.NoError(t, err)
+
+	assert.Equal(t, Listen{Auth: []string{":1812"}, Acct: []string{":1813"}, CoA: []string{}, HTTP: "127.0.0.1:9812"}, none.Listen)
+	assert.Equal(t, "sqlite:/var/lib/linegate/linegate.db", none.Store)
+	assert.Equal(t, "/var/lib/linegate/linegate.db.key", none.KeyFile)
+	assert.Equal(t, Log{Level: slog.LevelInfo, Option82Validation: LogUnmatched}, none.Log)
+	assert.Equal(t, linegate.Settings{NoProfile: linegate.NoProfileAccept, AcctInterimInterval: 600}, none.Policy)
+	assert.EqualValues(t, 32473, none.VendorPEN)
+	assert.Equal(t, Cache{MaxBytes: 256 << 20, NegativeTTL: 10 * time.Second}, none.Cache)
+	assert.Equal(t, 5*time.Second, none.Auth.ReplyCacheTTL)
+	assert.Equal(t, 4096, none.Auth.Pending)
+	assert.Positive(t, none.Auth.Sockets)
+	assert.Positive(t, none.Auth.HashWorkers)
+	assert.Equal(t, 65536, none.Accounting.Queue)
+	assert.Empty(t, none.ApplyOnFirstStart)
+
+	empty.File = ""
+	assert.Equal(t, none, empty)
+}
+
+func TestAFileSetsEveryKey(t *testing.T) {
+	full, err := Load(examples + "full.good.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, Config{
+		File:       examples + "full.good.yaml",
+		Listen:     Listen{Auth: []string{"127.0.0.1:1812"}, Acct: []string{"127.0.0.1:1813"}, CoA: []string{"127.0.0.1:3799"}, HTTP: "127.0.0.1:9812"},
+		Store:      "postgres://linegate:pass,word@db.example.net/linegate",
+		KeyFile:    "/etc/linegate/key",
+		Log:        Log{Level: slog.LevelDebug, File: "/var/log/linegate/linegate.log", Option82Validation: LogAllChecks},
+		Policy:     linegate.Settings{NoProfile: linegate.NoProfileReject, SessionTimeout: 86400, AcctInterimInterval: 60},
+		VendorPEN:  1<<24 - 1,
+		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second},
+		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
+		Accounting: Accounting{Queue: 64}, ApplyOnFirstStart: "testdata/demo.yaml",
+	}, full)
+}
+
+func TestListsAnchorsAndOff(t *testing.T) {
+	lists, err := Load(examples + "lists.good.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"127.0.0.1:0", "[::1]:0"}, lists.Listen.Auth)
+	assert.Empty(t, lists.Listen.HTTP)
+	anchors, err := Load(examples + "anchors.good.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, anchors.Listen.Auth, anchors.Listen.Acct)
+}
+
+func TestTheEnvironmentOverridesTheFile(t *testing.T) {
+	t.Setenv("LINEGATE_LISTEN_AUTH", "127.0.0.1:0, [::1]:0")
+	t.Setenv("LINEGATE_LISTEN_COA", "127.0.0.1:3799")
+	t.Setenv("LINEGATE_STORE", "sqlite:/tmp/other,with comma.db")
+	t.Setenv("LINEGATE_KEY_FILE", "")
+	t.Setenv("LINEGATE_LOG_LEVEL", "warn")
+	t.Setenv("LINEGATE_PORT", "tcp://10.0.0.1:1812") // of an orchestrator, no key of ours
+	c, err := Load(examples + "full.good.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"127.0.0.1:0", "[::1]:0"}, c.Listen.Auth)
+	assert.Equal(t, []string{"127.0.0.1:3799"}, c.Listen.CoA)
+	assert.Equal(t, "sqlite:/tmp/other,with comma.db", c.Store)
+	assert.Equal(t, "/etc/linegate/key", c.KeyFile, "an empty variable overrides nothing")
+	assert.Equal(t, slog.LevelWarn, c.Log.Level)
+	assert.Equal(t, 4, c.Auth.Sockets, "the file still counts where there is no variable")
+}
+
+func TestABadVariableIsNamedAfterTheMistakesOfTheFile(t *testing.T) {
+	t.Setenv("LINEGATE_LOG_LEVEL", "loud")
+	t.Setenv("LINEGATE_LISTEN_AUTH", "127.0.0.1:0,nowhere")
+	_, err := Load(examples + "unknown_key.bad.yaml")
+	require.Error(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, 5)
+	assert.Equal(t, `LINEGATE_LISTEN_AUTH: "nowhere" is not allowed: HOST:PORT, [IPv6]:PORT or :PORT, one or a list; [] for none`, lines[3])
+	assert.Equal(t, `LINEGATE_LOG_LEVEL: "loud" is not allowed: debug, info, warn, error`, lines[4])
+}
+
+func TestAMissingFileSaysHowToGiveAnother(t *testing.T) {
+	_, err := Load("nowhere/linegate.yaml")
+	assert.EqualError(t, err, "configuration file nowhere/linegate.yaml does not exist: give one with --config FILE or LINEGATE_CONFIG")
+	_, err = Load(t.TempDir())
+	assert.ErrorContains(t, err, "is a directory")
+}
+
+func TestFindTakesTheFlagThenTheVariableThenThePlaces(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("LINEGATE_CONFIG", "")
+	assert.NotEqual(t, "linegate.yaml", Find(""))
+	require.NoError(t, os.WriteFile("linegate.yaml", nil, 0o600))
+	assert.Equal(t, "linegate.yaml", Find(""))
+	t.Setenv("LINEGATE_CONFIG", "env.yaml")
+	assert.Equal(t, "env.yaml", Find(""))
+	assert.Equal(t, "flag.yaml", Find("flag.yaml"))
+}
+
+func TestTheProductionExampleNamesEveryKey(t *testing.T) {
+	text, err := os.ReadFile("../../../configs/linegate.yaml")
+	require.NoError(t, err)
+	for _, key := range Keys() {
+		last := key.Name[strings.LastIndex(key.Name, ".")+1:]
+		assert.Regexp(t, `(?m)^ *(# )?`+last+`:`, string(text))
+	}
+}
+
+func TestEveryKeyIsDescribed(t *testing.T) {
+	for _, key := range Keys() {
+		assert.NotEmpty(t, key.Allowed, key.Name)
+		assert.NotEmpty(t, key.About, key.Name)
+		assert.Regexp(t, `^LINEGATE_[A-Z0-9_]+$`, key.Env())
+		var c Config
+		bad, ok := key.set(&c, key.split(key.Default))
+		assert.True(t, ok, "the default of %s is allowed, %q too", key.Name, bad)
+	}
+}
+
+func TestListenAddresses(t *testing.T) {
+	for text, allowed := range map[string]bool{
+		":1812": true, "127.0.0.1:1812": true, "0.0.0.0:0": true, "[::]:1812": true, "[fe80::1%eth0]:1812": true,
+		"localhost:1812": true, "radius.example.net:1812": true,
+		"": false, "1812": false, "127.0.0.1": false, "::1:1812": false, "[127.0.0.1:1": false, "127.0.0.300:1": false,
+		"127.0.0.1:65536": false, "127.0.0.1:-1": false, "127.0.0.1:radius": false, "[::1::]:1": false, "a b:1": false, "-x:1": false,
+	} {
+		assert.Equal(t, allowed, isAddress(text), text)
+	}
+}
+
+func TestOctetsTakeBinaryUnits(t *testing.T) {
+	for text, expected := range map[string]int64{
+		"1": 1, "1024": 1024, "1KiB": 1 << 10, "3 MiB": 3 << 20, "2GiB": 2 << 30, "1TiB": 1 << 40,
+		"": -1, "KiB": -1, "1KB": -1, "1.5GiB": -1, "-1": -1, "0": -1, "2TiB": -1, "9223372036854775807TiB": -1,
+	} {
+		value, ok := octets(text, 1, 1<<40)
+		if assert.Equal(t, expected > 0, ok, text); ok {
+			assert.Equal(t, expected, value, text)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	files, err := filepath.Glob(examples + "*.yaml")
+	require.NoError(f, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	path := filepath.Join(f.TempDir(), "fuzz.yaml")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+		c, err := Load(path)
+		if err == nil && c.Store == "" {
+			t.Error("a file was accepted that leaves no store")
+		}
+	})
+}

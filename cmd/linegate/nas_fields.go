@@ -1,0 +1,121 @@
+package main
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"linegate"
+	"linegate/policy/dialect"
+)
+
+// nasField is a property of a NAS, as linegate.Field is one of a subscriber: a
+// key of the apply file, a flag of `nas add` and a column of `nas list`.
+type nasField struct {
+	name    string
+	allowed string
+	// set reads the text form; empty restores the default. It returns a
+	// *linegate.FieldError when the text is not allowed.
+	set func(*linegate.NAS, string) error
+}
+
+const tristateAllowed = "auto, yes, no"
+
+// nasFields returns all properties but tenant and name, by which a NAS is found.
+func nasFields() []nasField {
+	return []nasField{
+		{"address", "an address or prefix, e.g. 192.0.2.1 or 2001:db8::/32", setNASAddress},
+		{"secret", "1 to 255 octets; 16 or more are advised", func(n *linegate.NAS, text string) error {
+			n.Secret = linegate.Secret(text)
+			return nil
+		}},
+		{"dialect", dialectNames(), setNASDialect},
+		{"identify", "username, circuit and mac, each once, in the order they are tried", setNASIdentify},
+		{"require_message_authenticator", tristateAllowed, func(n *linegate.NAS, text string) (err error) {
+			n.RequireMessageAuthenticator, err = linegate.ParseTristate("require_message_authenticator", text)
+			return err
+		}},
+		{"limit_proxy_state", tristateAllowed, func(n *linegate.NAS, text string) (err error) {
+			n.LimitProxyState, err = linegate.ParseTristate("limit_proxy_state", text)
+			return err
+		}},
+		{"allow_mschapv1", "true, false", func(n *linegate.NAS, text string) (err error) {
+			n.AllowMSCHAPv1 = false
+			if text != "" {
+				n.AllowMSCHAPv1, err = strconv.ParseBool(text)
+			}
+			if err != nil {
+				return &linegate.FieldError{Field: "allow_mschapv1", Value: text, Allowed: "true, false"}
+			}
+			return nil
+		}},
+	}
+}
+
+func setNASAddress(n *linegate.NAS, text string) error {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		n.Address = netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() {
+		return &linegate.FieldError{Field: "address", Value: text,
+			Allowed: "an address, or a prefix without bits beyond its length, e.g. 192.0.2.1 or 2001:db8::/32"}
+	}
+	n.Address = prefix
+	return nil
+}
+
+// dialectNames lists what a NAS can speak. The vendor number makes no difference
+// to the names.
+func dialectNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(dialect.Builtin(0))), ", ")
+}
+
+func setNASDialect(n *linegate.NAS, text string) error {
+	if _, known := dialect.Builtin(0)[cmp.Or(text, linegate.DefaultDialect)]; !known {
+		return &linegate.FieldError{Field: "dialect", Value: text, Allowed: dialectNames()}
+	}
+	n.Dialect = text
+	return nil
+}
+
+func setNASIdentify(n *linegate.NAS, text string) error {
+	n.Identify = nil
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		identity, err := linegate.ParseIdentity(name)
+		if err != nil {
+			return err
+		}
+		n.Identify = append(n.Identify, identity)
+	}
+	return nil
+}
+
+// shortSecret is the length from which RFC 2865 section 3 calls a secret good.
+const shortSecret = 16
+
+// nasRecord is everything an operator may see of a NAS: never the secret.
+func nasRecord(n *linegate.NAS) record {
+	identify := make([]string, len(n.Identify))
+	for i, identity := range n.Identify {
+		identify[i] = string(identity)
+	}
+	return record{
+		{"tenant", n.Tenant},
+		{"name", n.Name},
+		{"address", n.Address},
+		{"dialect", n.Dialect},
+		{"identify", identify},
+		{"require_message_authenticator", n.RequireMessageAuthenticator},
+		{"learned_message_authenticator", n.Learned},
+		{"limit_proxy_state", n.LimitProxyState},
+		{"allow_mschapv1", n.AllowMSCHAPv1},
+	}
+}

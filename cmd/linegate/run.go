@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+	"strings"
+
+	"linegate"
+	"linegate/cmd/linegate/config"
+	"linegate/store"
+	"linegate/store/sqlite"
+)
+
+// cli is what all commands share: the persistent flags and what they open.
+type cli struct {
+	configPath string
+	output     outputFormat
+	tenant     string
+}
+
+// config loads the file that --config, LINEGATE_CONFIG or a default place names,
+// or defaults and environment where there is none.
+func (c *cli) config() (config.Config, error) {
+	return config.Load(config.Find(c.configPath))
+}
+
+// errNoConfig is for commands that must not run on defaults alone.
+func errNoConfig() error {
+	return fmt.Errorf("no configuration file at %s: give one with --config FILE or LINEGATE_CONFIG",
+		strings.Join(config.Places(), " or "))
+}
+
+// openStore opens the configured store; the caller closes it.
+func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
+	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
+	if !embedded {
+		return nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
+	}
+	sealer, err := store.OpenKeyFile(cfg.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := sqlite.Open(ctx, path, sealer)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", cfg.Store, err)
+	}
+	return engine, nil
+}
+
+// withStore runs fn with the configured store open.
+func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	engine, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(engine), engine.Close())
+}
+
+// withTenant is withStore for commands that work on one tenant.
+func (c *cli) withTenant(ctx context.Context, fn func(engine store.Engine, tenant string) error) error {
+	return c.withStore(ctx, func(engine store.Engine) error {
+		tenant, err := c.pickTenant(ctx, engine)
+		if err != nil {
+			return err
+		}
+		return fn(engine, tenant)
+	})
+}
+
+// pickTenant returns the tenant that --tenant names, or else the only one.
+func (c *cli) pickTenant(ctx context.Context, engine store.Engine) (string, error) {
+	names, err := tenantNames(ctx, engine)
+	switch {
+	case err != nil:
+		return "", err
+	case len(names) == 0:
+		return "", errors.New("the store has no tenant yet: make one with `linegate apply -f FILE`, where FILE says e.g. tenants: [{name: my-isp}]")
+	case c.tenant != "" && !slices.Contains(names, c.tenant):
+		return "", fmt.Errorf("tenant %s: not found; there is %s", c.tenant, strings.Join(names, ", "))
+	case c.tenant != "":
+		return c.tenant, nil
+	case len(names) > 1:
+		return "", fmt.Errorf("the store has several tenants, name one with --tenant: %s", strings.Join(names, ", "))
+	}
+	return names[0], nil
+}
+
+func tenantNames(ctx context.Context, engine store.Engine) ([]string, error) {
+	tenants, err := engine.Tenants(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("tenants: %w", err)
+	}
+	names := make([]string, len(tenants))
+	for i, tenant := range tenants {
+		names[i] = tenant.Name
+	}
+	return names, nil
+}
+
+// errRollback ends a transaction that was only tried out.
+var errRollback = errors.New("rolled back on purpose")
+
+// transact runs fn in one transaction, and takes everything back again on a dry run.
+func transact(ctx context.Context, engine store.Engine, actor string, dryRun bool, fn func(store.Tx) error) error {
+	err := engine.Update(ctx, actor, func(tx store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if dryRun {
+			return errRollback
+		}
+		return nil
+	})
+	if errors.Is(err, errRollback) {
+		return nil
+	}
+	return err
+}
+
+// unlessMissing turns linegate.ErrNotFound into a nil result.
+func unlessMissing[T any](found *T, err error) (*T, error) {
+	if errors.Is(err, linegate.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func storedNAS(tx store.Tx, tenant, name string) (*linegate.NAS, error) {
+	nas, err := tx.NAS(tenant, name)
+	return unlessMissing(&nas, err)
+}
+
+// actor is who writes, for the audit trail: user@host.
+func actor() string {
+	name, host := "unknown", "localhost"
+	if current, err := user.Current(); err == nil {
+		name = current.Username
+	}
+	if known, err := os.Hostname(); err == nil {
+		host = known
+	}
+	return name + "@" + host
+}
