@@ -54,10 +54,15 @@ const startSlack = 5 * time.Minute
 // Holds reports whether the event belongs to the session, given that NAS and
 // Acct-Session-Id are equal. The same Class means the same Access-Accept; else
 // an event belongs when it tells a start near the session's, or (in a session
-// that has ended) one that lies before its end.
+// that has ended) one that lies before its end. What happened before the session
+// began is not its; an Interim or Stop without a session time tells no start, so
+// it belongs to what is open.
 func (s *Session) Holds(event *AccountingEvent) bool {
 	if _, ours := ParseClass([]byte(event.Class)); ours && event.Class == s.Class {
 		return true
+	}
+	if event.At.Before(s.StartedAt.Add(-startSlack)) {
+		return false
 	}
 	start := event.StartedAt()
 	if !s.Open() {
@@ -66,7 +71,7 @@ func (s *Session) Holds(event *AccountingEvent) bool {
 	if event.Status == AcctStart {
 		return start.Sub(s.StartedAt).Abs() <= startSlack
 	}
-	return !start.After(s.StartedAt.Add(startSlack)) || !start.After(s.UpdatedAt)
+	return event.SessionTime == 0 || !start.After(s.StartedAt.Add(startSlack)) || !start.After(s.UpdatedAt)
 }
 
 // NewSession returns the session that event begins, or shows to exist when its

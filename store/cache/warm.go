@@ -1,0 +1,109 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+
+	"linegate"
+)
+
+const (
+	// setsPerWait keeps the warm-up from overrunning the table's queue of 32,768,
+	// which would drop entries.
+	setsPerWait = 4096
+	// keysPerSubscriber sizes the filter with room to double: few subscribers have
+	// more than a name and a circuit.
+	keysPerSubscriber = 4
+)
+
+// Warm loads all subscribers under all of their keys, as many as MaxBytes holds,
+// and learns which keys there are. It fixes the revision that Follow begins with.
+// When it fails it can be called again, or left to Follow; once it is complete it
+// does nothing.
+func (c *Cache) Warm(ctx context.Context) error {
+	c.warming.Lock()
+	defer c.warming.Unlock()
+	if c.filter.Load() != nil {
+		return nil
+	}
+	if err := c.fixPosition(ctx); err != nil {
+		return fmt.Errorf("warm cache: %w", err)
+	}
+	count, err := c.engine.CountSubscribers(ctx, "")
+	if err != nil {
+		return fmt.Errorf("warm cache: %w", err)
+	}
+	scan := scan{cache: c, filter: newFilter(keysPerSubscriber * count), shared: make(map[linegate.Key]bool)}
+	if err := c.engine.EachSubscriber(ctx, "", scan.take); err != nil {
+		return fmt.Errorf("warm cache: %w", err)
+	}
+	scan.fillTable()
+	for key := range scan.shared {
+		if _, err := c.Load(ctx, key); err != nil {
+			return fmt.Errorf("warm cache: %w", err)
+		}
+	}
+	c.table.Wait()
+	c.filter.Store(scan.filter)
+	return nil
+}
+
+// fixPosition reads the revision before anything else is read: what the feed
+// tells twice does no harm, what it never tells would.
+func (c *Cache) fixPosition(ctx context.Context) error {
+	if c.position.Load() != positionUnknown {
+		return nil
+	}
+	revision, err := c.engine.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	c.position.Store(revision)
+	return nil
+}
+
+// scan is what one pass over all subscribers gathers. Nothing goes into the table
+// before the pass is over: until then it isn't known which keys several
+// subscribers share, and the first of them must not be taken for the only one.
+type scan struct {
+	cache       *Cache
+	filter      *filter
+	subscribers []*linegate.Subscriber // as many as the table has room for
+	octets      int64
+	shared      map[linegate.Key]bool // keys seen twice, and the filter's few errors
+}
+
+func (s *scan) take(subscriber *linegate.Subscriber) error {
+	octets := subscriberCost(subscriber)
+	for _, key := range subscriber.Keys() {
+		octets += keyCost(key)
+		if !s.filter.add(s.cache.hash(key)) {
+			s.shared[key] = true
+		}
+	}
+	if s.octets+octets <= s.cache.options.MaxBytes {
+		s.subscribers = append(s.subscribers, subscriber)
+		s.octets += octets
+	}
+	return nil
+}
+
+// fillTable sets an entry for each key that is one subscriber's alone.
+func (s *scan) fillTable() {
+	sets := 0
+	for _, subscriber := range s.subscribers {
+		keys := subscriber.Keys()
+		for _, key := range keys {
+			if s.shared[key] {
+				continue
+			}
+			hash := s.cache.hash(key)
+			e := s.cache.newEntry(hash, key, linegate.Lookup{Subscriber: subscriber})
+			s.cache.table.Set(hash, e, e.cost(len(keys)))
+			if sets++; sets%setsPerWait == 0 {
+				s.cache.table.Wait()
+			}
+		}
+	}
+	s.cache.table.Wait()
+}

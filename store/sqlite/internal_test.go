@@ -1,0 +1,180 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"linegate"
+	"linegate/store"
+)
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	sealer, err := store.OpenKeyFile(filepath.Join(t.TempDir(), "key"))
+	require.NoError(t, err)
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "linegate.db"), sealer)
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestSettingsHoldOnEveryConnection(t *testing.T) {
+	s := newStore(t)
+	for name, pool := range map[string]*sql.DB{"writer": s.writer, "lookups": s.lookups, "lists": s.lists} {
+		want := map[string]string{"foreign_keys": "1", "busy_timeout": "30000", "journal_mode": "wal", "query_only": "1"}
+		connections := 4
+		if name == "writer" {
+			want["query_only"], want["synchronous"], connections = "0", "2", 1
+		}
+		for range connections { // taken out together, so each is another
+			conn, err := pool.Conn(t.Context())
+			require.NoError(t, err)
+			defer conn.Close()
+			for setting, value := range want {
+				var got string
+				require.NoError(t, conn.QueryRowContext(t.Context(), "PRAGMA "+setting).Scan(&got))
+				assert.Equal(t, value, got, "%s of %s", setting, name)
+			}
+		}
+	}
+}
+
+func TestNoRequestReadsAWholeTable(t *testing.T) {
+	s := newStore(t)
+	queries := []string{feedQuery, sessionsByName, closeAll, recordValidation, oneNAS}
+	for _, query := range lookupQueries() {
+		queries = append(queries, query)
+	}
+	for _, filter := range []store.SessionFilter{
+		{}, {Tenant: "demo"}, {UserName: "alice"}, {Tenant: "demo", UserName: "alice"}, {NAS: "bng"}, {Active: true},
+		{Tenant: "demo", Active: true}, {Tenant: "demo", Active: true, NAS: "bng"}, {Tenant: "demo", Active: true, VLAN: 5},
+	} {
+		where, _ := sessionConditions(filter)
+		queries = append(queries, selectSession+where+` ORDER BY started_at DESC, rowid DESC LIMIT 50`)
+	}
+	for _, query := range queries {
+		args := make([]any, strings.Count(query, "?"))
+		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+		require.NoError(t, err, query)
+		require.NoError(t, each(rows, func(row scanner) error {
+			var id, parent, unused int
+			var detail string
+			err := row.Scan(&id, &parent, &unused, &detail)
+			assert.NotContains(t, detail, "TEMP B-TREE", query)
+			if strings.HasPrefix(detail, "SCAN") {
+				assert.Contains(t, detail, "USING INDEX", query)
+			}
+			return err
+		}))
+	}
+}
+
+func TestWhatTheDatabaseSaysIsPutInOurWords(t *testing.T) {
+	s := newStore(t)
+	insert := func(w *writing) error { return w.exec(`INSERT INTO tenants (name) VALUES ('twice')`) }
+	run := func(fn func(*writing) error) error { return s.write(t.Context(), fn) }
+	require.NoError(t, run(insert))
+
+	assert.ErrorIs(t, run(insert), linegate.ErrConflict)
+	foreign := `INSERT INTO nas (tenant, name, address, secret, dialect, identify, require_message_authenticator, limit_proxy_state, learned, allow_mschapv1)
+		VALUES ('none', 'n', 'a', x'', '', '', '', '', '', 0)`
+	assert.ErrorIs(t, run(func(w *writing) error { return w.exec(foreign) }), linegate.ErrConflict)
+
+	mistake := run(func(w *writing) error { return w.exec(`INSERT INTO nonsense VALUES (1)`) })
+	require.Error(t, mistake)
+	for _, sentinel := range []error{linegate.ErrConflict, linegate.ErrNotFound, linegate.ErrUnavailable} {
+		assert.NotErrorIs(t, mistake, sentinel, "our own mistake is nothing a caller can handle")
+	}
+	assert.ErrorIs(t, fail(sql.ErrNoRows), linegate.ErrNotFound)
+	assert.ErrorIs(t, fail(context.Canceled), linegate.ErrUnavailable)
+	assert.ErrorIs(t, fail(context.Canceled), context.Canceled)
+	assert.NoError(t, fail(nil))
+}
+
+func TestATransactionWithAFailedWriteDoesNotCommit(t *testing.T) {
+	s := newStore(t)
+	err := s.write(t.Context(), func(w *writing) error {
+		require.NoError(t, w.exec(`INSERT INTO tenants (name) VALUES ('half')`))
+		require.Error(t, w.exec(`INSERT INTO tenants (name) VALUES ('half')`))
+		return nil // the caller looked away
+	})
+	require.ErrorIs(t, err, linegate.ErrConflict)
+	tenants, err := s.Tenants(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, tenants)
+}
+
+func TestDamagedRowsAreErrorsAndNoPanics(t *testing.T) {
+	for name, test := range map[string]struct {
+		damage string
+		read   func(*Store) error
+	}{
+		"an address that is none": {`UPDATE subscribers SET static_ipv4 = 'nonsense'`, func(s *Store) error {
+			_, err := s.Subscriber(t.Context(), "demo", "alice")
+			return err
+		}},
+		"changes that are no JSON": {`UPDATE changes SET changes = '{'`, func(s *Store) error {
+			_, err := s.Audit(t.Context(), "demo", "alice")
+			return err
+		}},
+		"keys that are no JSON": {`UPDATE changes SET keys = '[1]'`, func(s *Store) error {
+			_, err := s.Feed(t.Context(), 0, 10)
+			return err
+		}},
+		"a session with a broken prefix": {`UPDATE sessions SET framed_ipv6_prefix = '::/999'`, func(s *Store) error {
+			return s.EachSession(t.Context(), store.SessionFilter{}, func(*linegate.Session) error { return nil })
+		}},
+		"a session with a broken prefix, on the way to an event": {`UPDATE sessions SET framed_ipv6_prefix = '::/999'`, func(s *Store) error {
+			return s.RecordAccounting(t.Context(), []linegate.AccountingEvent{{Status: linegate.AcctStop, AcctSessionID: "s"}})
+		}},
+		"a seal check that is too short": {`UPDATE meta SET value = x'00'`, func(s *Store) error { return s.checkSeal(t.Context()) }},
+		"a seal check that is gone":      {`DELETE FROM meta`, func(s *Store) error { return s.checkSeal(t.Context()) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			require.NoError(t, s.Update(t.Context(), "test", func(tx store.Tx) error {
+				_, err := tx.PutTenant(linegate.Tenant{Name: "demo"})
+				_, put := tx.PutSubscriber(&linegate.Subscriber{Tenant: "demo", Username: "alice",
+					Credential: linegate.Credential{Kind: linegate.CredentialCleartext, Value: "pw"}})
+				return errors.Join(err, put)
+			}))
+			require.NoError(t, s.RecordAccounting(t.Context(), []linegate.AccountingEvent{{Status: linegate.AcctStart, AcctSessionID: "s"}}))
+			require.NoError(t, test.read(s))
+			_, err := s.writer.ExecContext(t.Context(), test.damage)
+			require.NoError(t, err)
+			assert.Error(t, test.read(s))
+		})
+	}
+}
+
+func TestACommitBetweenFeedAndChangedIsNotMissed(t *testing.T) {
+	s := newStore(t)
+	put := func(name string) {
+		require.NoError(t, s.Update(t.Context(), "test", func(tx store.Tx) error {
+			_, err := tx.PutTenant(linegate.Tenant{Name: name})
+			return err
+		}))
+	}
+	put("first")
+	entries, err := s.Feed(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	put("second")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, s.Changed(ctx))
+
+	_, err = s.Feed(t.Context(), 1, 10)
+	require.NoError(t, err)
+	ctx, cancel = context.WithTimeout(t.Context(), 2*pollInterval)
+	defer cancel()
+	assert.Equal(t, context.DeadlineExceeded, s.Changed(ctx), "what was read is no news")
+}

@@ -1,0 +1,99 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"linegate"
+)
+
+// Migrations are numbered from 1 without gaps and never edited once released.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// sealCheck is the row of meta that tells whether the key is the right one.
+const sealCheck = "meta/seal_check"
+
+// migrate brings the schema to the newest version this program knows. It takes
+// the write lock only when there is something to do, so that opening never waits
+// for another process's long write.
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, s.writer)
+	if err != nil {
+		return err
+	}
+	if version > len(files) {
+		return fmt.Errorf("schema version %d is newer than %d, the newest this linegate knows: a newer linegate wrote it", version, len(files))
+	}
+	if version < len(files) {
+		if err := s.write(ctx, func(w *writing) error { return s.apply(w, files) }); err != nil {
+			return err
+		}
+	}
+	return s.checkSeal(ctx)
+}
+
+type queryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// schemaVersion returns 0 for an empty database.
+func schemaVersion(ctx context.Context, db queryer) (version int, err error) {
+	var tables int
+	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'`).Scan(&tables)
+	if err == nil && tables > 0 {
+		err = db.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`).Scan(&version)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("schema version: %w", fail(err))
+	}
+	return version, nil
+}
+
+// apply runs the migrations that are missing, all in one transaction. It asks for
+// the version again, since another process may have come first.
+func (s *Store) apply(w *writing, files []string) error {
+	if err := w.exec(`CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT`); err != nil {
+		return err
+	}
+	version, err := schemaVersion(w.ctx, w.tx)
+	if err != nil {
+		return err
+	}
+	for ; version < len(files); version++ {
+		script, err := migrations.ReadFile(files[version])
+		if err != nil {
+			return err
+		}
+		if _, err := w.tx.ExecContext(w.ctx, string(script)); err != nil {
+			return fmt.Errorf("%s: %w", files[version], fail(err))
+		}
+		if err := w.exec(`INSERT INTO schema_version (version, applied_at) VALUES (?, ?)`, version+1, micros(s.now())); err != nil {
+			return err
+		}
+	}
+	return w.exec(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`, sealCheck, s.sealer.Seal(sealCheck, sealCheck))
+}
+
+// checkSeal refuses a database that was sealed with another key, before a request
+// would find out.
+func (s *Store) checkSeal(ctx context.Context) error {
+	var sealed []byte
+	err := s.lookups.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = ?`, sealCheck).Scan(&sealed)
+	if err = fail(err); err != nil && !errors.Is(err, linegate.ErrNotFound) {
+		return fmt.Errorf("check of the key: %w", err)
+	}
+	if _, err := s.sealer.Open(sealCheck, sealed); err != nil {
+		return fmt.Errorf("secrets were sealed with another key than the one in %s: put back the key file that belongs to this database", s.sealer.KeyFile())
+	}
+	return nil
+}

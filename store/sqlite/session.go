@@ -1,0 +1,110 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"linegate"
+	"linegate/store"
+)
+
+// sessionCounted are the columns that most events change; sessionIndexed are
+// those that stand in an index and change seldom, so that the usual write leaves
+// the indexes alone; sessionNamed never change.
+const (
+	sessionCounted = `subscriber_id, class, updated_at, session_time, input_octets, output_octets, input_packets, output_packets, ` +
+		`terminate_cause, calling_station_id, nas_port_id, circuit_id, remote_id, ` +
+		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, inner_vlan`
+	sessionIndexed = `started_at, stopped_at, user_name, service_vlan`
+	sessionNamed   = `id, tenant, nas, nas_address, acct_session_id`
+	sessionColumns = sessionCounted + `, ` + sessionIndexed + `, ` + sessionNamed
+	selectSession  = `SELECT ` + sessionColumns + ` FROM sessions `
+)
+
+func sessionCountedValues(s *linegate.Session) []any {
+	return []any{s.SubscriberID, []byte(s.Class), micros(s.UpdatedAt), int64(s.SessionTime),
+		int64(s.InputOctets), int64(s.OutputOctets), int64(s.InputPackets), int64(s.OutputPackets),
+		int64(s.TerminateCause), s.CallingStationID, s.NASPortID, []byte(s.CircuitID), []byte(s.RemoteID),
+		text(s.FramedIPv4), text(s.FramedIPv6Address), text(s.FramedIPv6Prefix), text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN)}
+}
+
+func sessionIndexedValues(s *linegate.Session) []any {
+	return []any{micros(s.StartedAt), micros(s.StoppedAt), s.UserName, int64(s.ServiceVLAN)}
+}
+
+func sessionNamedValues(s *linegate.Session) []any {
+	return []any{s.ID, s.NAS.Tenant, s.NAS.Name, text(s.NAS.Address), s.AcctSessionID}
+}
+
+func scanSession(row scanner) (*linegate.Session, error) {
+	var s linegate.Session
+	err := row.Scan(&s.SubscriberID, octetsColumn{&s.Class}, timeColumn{&s.UpdatedAt}, &s.SessionTime,
+		counterColumn{&s.InputOctets}, counterColumn{&s.OutputOctets}, counterColumn{&s.InputPackets}, counterColumn{&s.OutputPackets},
+		&s.TerminateCause, &s.CallingStationID, &s.NASPortID, octetsColumn{&s.CircuitID}, octetsColumn{&s.RemoteID},
+		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix}, &s.InnerVLAN,
+		timeColumn{&s.StartedAt}, timeColumn{&s.StoppedAt}, &s.UserName, &s.ServiceVLAN,
+		&s.ID, &s.NAS.Tenant, &s.NAS.Name, textColumn{&s.NAS.Address}, &s.AcctSessionID)
+	if err != nil {
+		return nil, fail(err)
+	}
+	return &s, nil
+}
+
+// EachSession implements store.Engine.
+func (s *Store) EachSession(ctx context.Context, filter store.SessionFilter, fn func(*linegate.Session) error) error {
+	where, args := sessionConditions(filter)
+	query := selectSession + where + ` ORDER BY started_at DESC, rowid DESC LIMIT ?`
+	limit := filter.Limit
+	if limit <= 0 {
+		limit = -1 // SQLite's "no limit"
+	}
+	rows, err := s.lists.QueryContext(ctx, query, append(args, limit)...)
+	if err != nil {
+		return fmt.Errorf("list of sessions: %w", fail(err))
+	}
+	return each(rows, func(row scanner) error {
+		session, err := scanSession(row)
+		if err != nil {
+			return fmt.Errorf("list of sessions: %w", err)
+		}
+		return fn(session)
+	})
+}
+
+// sessionConditions is the filter as a WHERE clause.
+func sessionConditions(filter store.SessionFilter) (where string, args []any) {
+	var conditions []string
+	require := func(asked bool, condition string, values ...any) {
+		if asked {
+			conditions, args = append(conditions, condition), append(args, values...)
+		}
+	}
+	require(filter.Tenant != "", "tenant = ?", filter.Tenant)
+	require(filter.Active, "stopped_at = 0")
+	require(filter.UserName != "", "user_name = ?", filter.UserName)
+	require(filter.NAS != "", "nas = ?", filter.NAS)
+	require(filter.VLAN != 0, "service_vlan = ?", int64(filter.VLAN))
+	if len(conditions) == 0 {
+		return "", nil
+	}
+	return "WHERE " + strings.Join(conditions, " AND "), args
+}
+
+// ActiveByVLAN implements store.Engine, by tenant and VLAN.
+func (s *Store) ActiveByVLAN(ctx context.Context) (counts []store.VLANCount, err error) {
+	rows, err := s.lists.QueryContext(ctx, `SELECT tenant, service_vlan, count(*) FROM sessions `+
+		`WHERE stopped_at = 0 GROUP BY tenant, service_vlan ORDER BY tenant, service_vlan`)
+	if err == nil {
+		err = each(rows, func(row scanner) error {
+			var count store.VLANCount
+			err := row.Scan(&count.Tenant, &count.VLAN, &count.Count)
+			counts = append(counts, count)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sessions by vlan: %w", fail(err))
+	}
+	return counts, nil
+}

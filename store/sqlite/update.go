@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"linegate"
+	"linegate/store"
+)
+
+// update is a store.Tx: one Update under way.
+type update struct {
+	store *Store
+	w     *writing
+	actor string
+	known map[string]bool // tenants found so far
+}
+
+var _ store.Tx = (*update)(nil)
+
+// Update implements store.Engine. A transaction in which a write failed does not
+// commit, whatever fn returns. fn must not call Update again.
+func (s *Store) Update(ctx context.Context, actor string, fn func(store.Tx) error) error {
+	return s.update(ctx, actor, func(u *update) error { return fn(u) })
+}
+
+func (s *Store) update(ctx context.Context, actor string, fn func(*update) error) error {
+	err := s.write(ctx, func(w *writing) error {
+		return fn(&update{store: s, w: w, actor: actor, known: make(map[string]bool)})
+	})
+	if err == nil {
+		s.changed.send()
+	}
+	return err
+}
+
+// requireTenant returns linegate.ErrNotFound for a tenant that was never made.
+func (u *update) requireTenant(name string) error {
+	if u.known[name] {
+		return nil
+	}
+	exists, err := u.tenantExists(name)
+	if err == nil && !exists {
+		err = linegate.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("tenant %q: %w", name, err)
+	}
+	u.known[name] = true
+	return nil
+}
+
+func (u *update) tenantExists(name string) (bool, error) {
+	var found string
+	err := u.w.row(`SELECT name FROM tenants WHERE name = ?`, func(row scanner) error { return row.Scan(&found) }, name)
+	if errors.Is(err, linegate.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// PutTenant implements store.Tx.
+func (u *update) PutTenant(tenant linegate.Tenant) (linegate.Outcome, error) {
+	if err := tenant.Validate(); err != nil {
+		return "", err
+	}
+	exists, err := u.tenantExists(tenant.Name)
+	if err != nil || exists {
+		return linegate.Unchanged, err
+	}
+	if err := u.w.exec(`INSERT INTO tenants (name) VALUES (?)`, tenant.Name); err != nil {
+		return "", fmt.Errorf("tenant %s: %w", tenant.Name, err)
+	}
+	_, err = u.audit(linegate.AuditEntry{Kind: linegate.AuditTenant, Tenant: tenant.Name, Name: tenant.Name, Outcome: linegate.Created})
+	return linegate.Created, err
+}
+
+// Subscriber implements store.Tx.
+func (u *update) Subscriber(tenant, username string) (sub *linegate.Subscriber, err error) {
+	err = u.w.row(subscriberByName, func(row scanner) (err error) {
+		sub, err = u.store.scanSubscriber(row)
+		return err
+	}, tenant, linegate.ComparableUsername(username))
+	if err != nil {
+		return nil, fmt.Errorf("subscriber %q of tenant %s: %w", username, tenant, err)
+	}
+	return sub, nil
+}
+
+// PutSubscriber implements store.Tx.
+func (u *update) PutSubscriber(given *linegate.Subscriber) (linegate.Outcome, error) {
+	sub := given.Clone()
+	sub.Normalize()
+	if err := sub.Validate(); err != nil {
+		return "", fmt.Errorf("subscriber %q: %w", sub.Username, err)
+	}
+	if err := u.requireTenant(sub.Tenant); err != nil {
+		return "", err
+	}
+	old, err := u.Subscriber(sub.Tenant, sub.Username)
+	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
+		return "", err
+	}
+	entry := linegate.AuditEntry{Kind: linegate.AuditSubscriber, Tenant: sub.Tenant, Name: sub.Username,
+		Changes: sub.Diff(old), Keys: sub.Keys()}
+	if old == nil {
+		sub.ID, entry.Outcome = store.NewID(), linegate.Created
+	} else {
+		sub.ID, entry.Outcome = old.ID, linegate.Changed
+		entry.Keys = unite(old.Keys(), entry.Keys)
+	}
+	if len(entry.Changes) == 0 {
+		return linegate.Unchanged, nil
+	}
+	entry.ID = sub.ID
+	if sub.Revision, err = u.audit(entry); err != nil {
+		return "", err
+	}
+	if old == nil {
+		err = u.w.exec(insertInto("subscribers", subscriberWritten), u.store.subscriberValues(sub)...)
+	} else {
+		err = u.w.exec(updateByID("subscribers", subscriberWritten), append(u.store.subscriberValues(sub), sub.ID)...)
+	}
+	if err != nil {
+		return "", fmt.Errorf("subscriber %q: %w", sub.Username, err)
+	}
+	return entry.Outcome, nil
+}
+
+// DeleteSubscriber implements store.Tx. The password goes at once; the rest of
+// the row stays for the audit trail.
+func (u *update) DeleteSubscriber(tenant, username string) error {
+	old, err := u.Subscriber(tenant, username)
+	if err != nil {
+		return err
+	}
+	revision, err := u.audit(linegate.AuditEntry{Kind: linegate.AuditSubscriber, Tenant: tenant, Name: old.Username,
+		ID: old.ID, Outcome: linegate.Deleted, Keys: old.Keys()})
+	if err != nil {
+		return err
+	}
+	err = u.w.exec(`UPDATE subscribers SET deleted_at = ?, revision = ?, credential_kind = '', credential = x'' WHERE id = ?`,
+		micros(u.store.now()), revision, old.ID)
+	if err != nil {
+		return fmt.Errorf("subscriber %q: %w", username, err)
+	}
+	return nil
+}
+
+// unite returns the keys of both lists, each once.
+func unite(before, after []linegate.Key) []linegate.Key {
+	keys := slices.Concat(before, after)
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
