@@ -386,9 +386,11 @@ func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 
 func TestAPortThatIsTakenIsAnError(t *testing.T) {
 	b := start(t, nil)
-	server, err := radiusd.New(t.Context(), radiusd.Options{Auth: []string{"256.0.0.1:0"}, Metrics: b.metrics})
-	require.NoError(t, err)
-	assert.ErrorContains(t, server.Listen(t.Context()), "listen for auth")
+	for _, address := range []string{b.server.Addresses(radiusd.AuthPort)[0].String(), "256.0.0.1:0"} {
+		server, err := radiusd.New(t.Context(), radiusd.Options{Auth: []string{address}, Metrics: b.metrics})
+		require.NoError(t, err)
+		assert.ErrorContains(t, server.Listen(t.Context()), "listen for auth", "a second server must not share the packets of the first")
+	}
 }
 
 func TestAnUnknownDialectLeavesOnlyItsOwnNASOut(t *testing.T) {

@@ -162,6 +162,9 @@ func (s *Server) Listen(ctx context.Context) error {
 // listenAll opens the sockets that share an address; a free port that the first
 // one takes goes for all.
 func (s *Server) listenAll(ctx context.Context, port Port, address string) error {
+	if err := vacant(ctx, port, address); err != nil {
+		return err
+	}
 	count := s.options.Sockets
 	if !sharesAddress {
 		count = 1
@@ -176,6 +179,16 @@ func (s *Server) listenAll(ctx context.Context, port Port, address string) error
 		address = net.JoinHostPort(host, fmt.Sprint(opened.conn.LocalAddr().(*net.UDPAddr).Port))
 	}
 	return nil
+}
+
+// vacant fails when somebody listens on the address already. Sockets that share
+// one would let a second server in beside us, and lose it half of the packets.
+func vacant(ctx context.Context, port Port, address string) error {
+	probe, err := new(net.ListenConfig).ListenPacket(ctx, "udp", address)
+	if err != nil {
+		return fmt.Errorf("listen for %s: %w", port, err)
+	}
+	return probe.Close()
 }
 
 // Addresses returns what a port's sockets listen on, each address once.
