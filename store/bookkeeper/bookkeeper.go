@@ -34,6 +34,11 @@ const (
 	shardCount = 64
 	// batchSize is how many records go into one transaction, and a shard's more.
 	batchSize = 4096
+	// unhurried is how many notes are recorded at every tick. When there are more,
+	// a tick records only shardsPerTick shards: under a flood a subscriber has many
+	// checks a minute, and one record in sixteen ticks says the same as sixteen.
+	unhurried     = 8192
+	shardsPerTick = shardCount / 16
 	// lastFlush is how long the store may take at the end.
 	lastFlush = 5 * time.Second
 )
@@ -46,6 +51,7 @@ type Bookkeeper struct {
 	seed     maphash.Seed
 	shards   [shardCount]shard
 	batch    []store.ValidationRecord // Run's, reused
+	next     int                      // Run's: the shard that the next flush begins with
 
 	pending  atomic.Int64
 	recorded atomic.Uint64
@@ -94,8 +100,8 @@ func (b *Bookkeeper) Validated(subscriberID string, at time.Time, result linegat
 	shard.notes[subscriberID] = fresh
 }
 
-// Run records what was noted, every interval and once more when ctx ends. A
-// failing store only delays: notes are kept and tried again. It returns an error
+// Run records what was noted, every interval and once more when ctx ends; when
+// there is very much, a part of it at a time (unhurried). A failing store only delays: notes are kept and tried again. It returns an error
 // when the last attempt fails.
 func (b *Bookkeeper) Run(ctx context.Context) error {
 	ticks := b.options.Ticks
@@ -112,7 +118,7 @@ func (b *Bookkeeper) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 			defer cancel()
-			if err := b.flush(last); err != nil {
+			if err := b.flush(last, shardCount); err != nil {
 				return fmt.Errorf("bookkeeping of %d subscribers is lost: %w", b.pending.Load(), err)
 			}
 			return nil
@@ -122,7 +128,7 @@ func (b *Bookkeeper) Run(ctx context.Context) error {
 
 // flushAndTell flushes and logs the beginning and the end of an outage.
 func (b *Bookkeeper) flushAndTell(ctx context.Context, wasFailing bool) (failing bool) {
-	err := b.flush(ctx)
+	err := b.flush(ctx, b.shardsDue())
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return wasFailing // not the store's fault; the last flush takes it up
@@ -134,11 +140,23 @@ func (b *Bookkeeper) flushAndTell(ctx context.Context, wasFailing bool) (failing
 	return err != nil
 }
 
-// flush records all notes, batch by batch, until the first failure.
-func (b *Bookkeeper) flush(ctx context.Context) error {
-	for i := range b.shards {
-		b.batch = b.shards[i].take(b.batch)
-		if len(b.batch) < batchSize && i < shardCount-1 {
+// shardsDue is how many shards a tick records: all, unless that is more work than
+// it is worth and there is still room for more notes.
+func (b *Bookkeeper) shardsDue() int {
+	pending := b.pending.Load()
+	if pending <= unhurried || pending > int64(b.options.MaxPending)/2 {
+		return shardCount
+	}
+	return shardsPerTick
+}
+
+// flush records the notes of so many shards, batch by batch, until the first
+// failure.
+func (b *Bookkeeper) flush(ctx context.Context, shards int) error {
+	for i := range shards {
+		b.batch = b.shards[b.next].take(b.batch)
+		b.next = (b.next + 1) % shardCount
+		if len(b.batch) < batchSize && i < shards-1 {
 			continue
 		}
 		if err := b.record(ctx); err != nil {

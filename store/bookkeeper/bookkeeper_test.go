@@ -109,7 +109,7 @@ func TestNotesOfOneSubscriberAreMerged(t *testing.T) {
 			for _, c := range test.checks {
 				b.Validated("a", noon.Add(c.after), c.result)
 			}
-			require.NoError(t, b.flush(t.Context()))
+			require.NoError(t, b.flush(t.Context(), shardCount))
 			assert.Equal(t, test.want, recorder.record("a"))
 			assert.Equal(t, Stats{Recorded: 1}, b.Stats())
 		})
@@ -181,11 +181,11 @@ func TestARecordThatFailsIsMergedWithWhatWasNotedMeanwhile(t *testing.T) {
 	b.Validated("a", noon, linegate.Option82Mismatch)
 	recorder.err = linegate.ErrUnavailable
 	recorder.during = func() { b.Validated("a", noon.Add(time.Second), linegate.Option82Match) }
-	require.ErrorIs(t, b.flush(t.Context()), linegate.ErrUnavailable)
+	require.ErrorIs(t, b.flush(t.Context(), shardCount), linegate.ErrUnavailable)
 	assert.EqualValues(t, 1, b.Stats().Pending)
 
 	recorder.err, recorder.during = nil, nil
-	require.NoError(t, b.flush(t.Context()))
+	require.NoError(t, b.flush(t.Context(), shardCount))
 	assert.Equal(t, store.ValidationRecord{SubscriberID: "a", LastAt: noon.Add(time.Second), LastResult: linegate.Option82Match, Mismatches: 1}, recorder.record("a"))
 	assert.Zero(t, b.Stats().Pending)
 }
@@ -223,11 +223,11 @@ func TestPendingNotesAreBoundedAndTheRestIsCounted(t *testing.T) {
 		for i := range 15 {
 			b.Validated(fmt.Sprint("subscriber ", i), noon, linegate.Option82Mismatch)
 		}
-		require.Error(t, b.flush(t.Context()))
+		require.Error(t, b.flush(t.Context(), shardCount))
 		assert.Equal(t, Stats{Pending: 10, Dropped: uint64(5 * (round + 1)), Failures: uint64(round + 1)}, b.Stats())
 	}
 	recorder.err = nil
-	require.NoError(t, b.flush(t.Context()))
+	require.NoError(t, b.flush(t.Context(), shardCount))
 	assert.Len(t, recorder.records, 10)
 	for _, record := range recorder.records {
 		assert.EqualValues(t, 3, record.Mismatches)
@@ -241,12 +241,33 @@ func TestManyNotesAreRecordedInBatches(t *testing.T) {
 	for i := range count {
 		b.Validated(fmt.Sprint(i), noon, linegate.Option82Match)
 	}
-	require.NoError(t, b.flush(t.Context()))
+	require.NoError(t, b.flush(t.Context(), shardCount))
 	assert.Len(t, recorder.records, count)
 	for _, size := range recorder.batches {
 		assert.LessOrEqual(t, size, 2*batchSize)
 	}
 	assert.LessOrEqual(t, len(recorder.batches), count/batchSize+1)
+}
+
+func TestAFloodIsRecordedAPartAtATick(t *testing.T) {
+	recorder := newFakeRecorder()
+	b := New(recorder, Options{MaxPending: 100_000})
+	for i := range 2 * unhurried {
+		b.Validated(fmt.Sprint(i), noon, linegate.Option82Match)
+	}
+	ticks := 0
+	for b.Stats().Pending > unhurried {
+		require.NoError(t, b.flush(t.Context(), b.shardsDue()))
+		ticks++
+	}
+	assert.InDelta(t, 8, ticks, 2, "a sixteenth a tick")
+	require.NoError(t, b.flush(t.Context(), b.shardsDue()))
+	assert.Len(t, recorder.records, 2*unhurried, "the rest at once")
+
+	for i := range 50_001 {
+		b.Validated(fmt.Sprint(i), noon, linegate.Option82Match)
+	}
+	assert.Equal(t, shardCount, b.shardsDue(), "before the room is used up")
 }
 
 func TestNotesFromManySidesAreAllCounted(t *testing.T) {
@@ -298,7 +319,7 @@ func TestTheSteadyStateAllocatesNothing(t *testing.T) {
 		for _, id := range ids {
 			b.Validated(id, noon, linegate.Option82Match)
 		}
-		if err := b.flush(t.Context()); err != nil {
+		if err := b.flush(t.Context(), shardCount); err != nil {
 			t.Error(err)
 		}
 	})
