@@ -22,15 +22,16 @@ type Metrics struct {
 	storeUp    prometheus.Gauge
 	buildInfo  *prometheus.GaugeVec
 
-	queueDepth    *readings
-	ledgerDepth   *readings
-	logDropped    *readings
-	cacheHits     *readings
-	cacheMisses   *readings
-	cacheNegative *readings
-	cacheEntries  *readings
-	activeByVLAN  *snapshot
-	nasProtection *snapshot
+	queueDepth     *readings
+	ledgerDepth    *readings
+	logDropped     *readings
+	replyEvictions *readings
+	cacheHits      *readings
+	cacheMisses    *readings
+	cacheNegative  *readings
+	cacheEntries   *readings
+	activeByVLAN   *snapshot
+	nasProtection  *snapshot
 
 	vectors tenantVectors
 	mu      sync.Mutex

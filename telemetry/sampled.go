@@ -28,7 +28,7 @@ type VLANCount struct {
 }
 
 func (m *Metrics) defineSampled() {
-	m.queueDepth, m.ledgerDepth, m.logDropped = &readings{}, &readings{}, &readings{}
+	m.queueDepth, m.ledgerDepth, m.logDropped, m.replyEvictions = &readings{}, &readings{}, &readings{}, &readings{}
 	m.cacheHits, m.cacheMisses, m.cacheNegative, m.cacheEntries = &readings{}, &readings{}, &readings{}, &readings{}
 	m.activeByVLAN, m.nasProtection = &snapshot{}, &snapshot{}
 
@@ -36,6 +36,8 @@ func (m *Metrics) defineSampled() {
 		"Packets that wait in the listener's queue.", m.queueDepth, "listener")
 	m.sampled(KindGauge, "radius_ledger_queue_depth",
 		"Accounting events that wait for their commit.", m.ledgerDepth)
+	m.sampled(KindCounter, "radius_reply_cache_evictions_total",
+		"Replies that made room before their time: retransmissions of their requests are worked on again.", m.replyEvictions)
 	m.sampled(KindCounter, "radius_log_events_dropped_total",
 		"Log lines lost because an output was too slow or failed, summed over the outputs.", m.logDropped)
 	m.sampled(KindCounter, "radius_cache_hits_total",
@@ -61,6 +63,11 @@ func (m *Metrics) RegisterQueue(listener string, depth func() int) {
 // RegisterLedger does the same for the accounting events that wait.
 func (m *Metrics) RegisterLedger(depth func() int) {
 	m.ledgerDepth.set(labels{}, func() float64 { return float64(depth()) })
+}
+
+// RegisterReplyCaches does the same for replies that made room too early.
+func (m *Metrics) RegisterReplyCaches(evicted func() uint64) {
+	m.replyEvictions.set(labels{}, func() float64 { return float64(evicted()) })
 }
 
 // RegisterLog does the same for the log lines that were lost.

@@ -108,6 +108,7 @@ func (d *daemon) open(ctx context.Context) error {
 func (d *daemon) registerMetrics() {
 	d.metrics.SetVersion(buildVersion())
 	d.metrics.RegisterLog(d.logger.Dropped)
+	d.metrics.RegisterReplyCaches(d.server.EvictedEarly)
 	d.metrics.RegisterLedger(d.ledger.Depth)
 	d.metrics.RegisterQueue("auth", d.server.Waiting)
 	d.metrics.RegisterQueue("acct", d.ledger.Depth)
