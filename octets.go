@@ -43,10 +43,5 @@ func ParseOctets(field, text string) (Octets, error) {
 	return Octets(raw), nil
 }
 
-// MarshalText and UnmarshalText make Octets read the same in JSON and YAML.
+// MarshalText makes Octets read the same in JSON and YAML.
 func (o Octets) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
-
-func (o *Octets) UnmarshalText(text []byte) (err error) {
-	*o, err = ParseOctets("octets", string(text))
-	return err
-}

@@ -57,6 +57,7 @@ func fullMetrics() *Metrics {
 	m.RegisterQueue("127.0.0.1:1812", func() int { return 4 })
 	m.RegisterLedger(func() int { return 5 })
 	m.RegisterLog(func() uint64 { return 6 })
+	m.RegisterReplyCaches(func() uint64 { return 8 })
 	m.RegisterCache(func() CacheStats { return CacheStats{Hits: 7, Misses: 8, Negative: 9, Entries: 10} })
 	return m
 }
@@ -66,6 +67,7 @@ func TestSampledMetricsShowWhatTheirSourcesSay(t *testing.T) {
 	assert.Equal(t, 4.0, value(t, m, "radius_queue_depth", "listener", "127.0.0.1:1812"))
 	assert.Equal(t, 5.0, value(t, m, "radius_ledger_queue_depth"))
 	assert.Equal(t, 6.0, value(t, m, "radius_log_events_dropped_total"))
+	assert.Equal(t, 8.0, value(t, m, "radius_reply_cache_evictions_total"))
 	assert.Equal(t, 7.0, value(t, m, "radius_cache_hits_total"))
 	assert.Equal(t, 8.0, value(t, m, "radius_cache_misses_total"))
 	assert.Equal(t, 9.0, value(t, m, "radius_cache_negative_hits_total"))

@@ -71,6 +71,7 @@ type explanation struct {
 	nas     linegate.NAS
 	dropped telemetry.Drop // not empty: the packet would get no answer
 	steps   []policy.Step
+	reason  linegate.Reason
 	code    wire.Code
 	reply   []string // attributes, by name
 }
@@ -121,6 +122,11 @@ func (c *cli) askingNAS(ctx context.Context, engine store.Engine, options explai
 		return *best, nil
 	case len(nases) == 0:
 		return linegate.NAS{}, errors.New("the store has no NAS yet: add one with `linegate nas add NAME --address ADDRESS --secret SECRET`")
+	case options.nas != "":
+		return linegate.NAS{}, fmt.Errorf("nas %s: not found; there is %s", options.nas, strings.Join(names, ", "))
+	case options.source != "":
+		return linegate.NAS{}, fmt.Errorf("no NAS has the address %s: its packets are dropped as %s; there is %s",
+			source, telemetry.DropUnknownClient, strings.Join(names, ", "))
 	}
 	return linegate.NAS{}, fmt.Errorf("which NAS asks? Name one with --nas: %s", strings.Join(names, ", "))
 }
@@ -147,13 +153,15 @@ func explainRequest(ctx context.Context, engine store.Engine, cfg config.Config,
 	if finder.err != nil {
 		return nil, finder.err
 	}
-	if options.packet == "" && options.password == "" {
-		assumeRightPassword(&request, &facts)
-	} else if policy.NeedsHash(&request, facts.Subscriber) {
+	assumed := options.packet == "" && options.password == "" && assumeRightPassword(&request, &facts)
+	if !assumed && policy.NeedsHash(&request, facts.Subscriber) {
 		facts.Hash = policy.VerifyHash(facts.Subscriber.Credential, request.Proof.Password)
 	}
 	decision := policy.Decide(&request, facts, cfg.Policy)
 	found.steps = policy.Explain(&request, facts, decision)
+	if assumed {
+		found.steps[1].Detail = "not checked, taken as right: give --password to check one"
+	}
 	return found, found.render(client, cfg, packet, &request, &decision)
 }
 
@@ -213,14 +221,16 @@ func readPacket(path string) (wire.Packet, error) {
 	return packet, nil
 }
 
-// assumeRightPassword gives the request the proof that a right password makes.
-func assumeRightPassword(request *linegate.Request, facts *linegate.Facts) {
+// assumeRightPassword gives the request the proof that a right password makes, if
+// the subscriber has one.
+func assumeRightPassword(request *linegate.Request, facts *linegate.Facts) bool {
 	if facts.Subscriber == nil || facts.Subscriber.Credential.Kind == linegate.CredentialNone {
-		return
+		return false
 	}
 	facts.Hash = linegate.HashRight
 	request.Proof.Method = linegate.MethodPAP
 	request.Proof.Password = []byte(facts.Subscriber.Credential.Value.Reveal())
+	return true
 }
 
 // storeFinder finds in the store itself.
@@ -249,7 +259,7 @@ func (e *explanation) render(client *radiusd.Client, cfg config.Config, packet w
 	if err != nil {
 		return err
 	}
-	e.code = reply.Code()
+	e.code, e.reason = reply.Code(), decision.Reason
 	for attribute := range reply.Attributes() {
 		e.reply = append(e.reply, names.Format(attribute.Type, attribute.Value))
 	}
@@ -260,7 +270,7 @@ func (e *explanation) write(out io.Writer, format outputFormat) error {
 	if format != formatTable {
 		r := record{{"tenant", e.nas.Tenant}, {"nas", e.nas.Name}, {"dropped", string(e.dropped)}, {"steps", emptyNotNil(e.steps)}}
 		if e.dropped == "" {
-			r = append(r, property{"code", e.code.String()}, property{"reply", e.reply})
+			r = append(r, property{"code", e.code.String()}, property{"reason", e.reason}, property{"reply", e.reply})
 		}
 		return show(out, format, r)
 	}

@@ -113,6 +113,7 @@ func printed(t *testing.T, args []string) string {
 	for pattern, name := range map[string]string{
 		`\d{4}-\d\d-\d\dT[0-9:.]+Z`:             "TIME",
 		`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}`: "UUID",
+		`0x(4c4731)?[0-9a-f]{32,}`:              "0xDIGITS", // Message-Authenticator and Class
 		regexp.QuoteMeta(actor()):               "ACTOR",
 		`(?m) +$`:                               "",
 	} {
