@@ -1,6 +1,7 @@
 package radiusd_test
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -158,4 +159,30 @@ func FuzzRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FreeRADIUS answered the same MS-CHAPv2 request when it was captured: the proof
+// for the client must be the same, and so must the keys, hidden with its salts.
+func TestMSCHAPv2AnswerIsTheOneOfFreeRADIUS(t *testing.T) {
+	packet, client, signer := captured(t, "pppoe-access-mschapv2"), bng(t), wire.NewSigner(secret)
+	accept := captured(t, "pppoe-accept-mschapv2")
+	_, err := signer.VerifyReply(accept, packet.Authenticator())
+	require.NoError(t, err)
+	theirs := microsoftAttributes(accept)
+
+	request := client.ReadRequest(packet, &radiusd.Scratch{})
+	subscriber := &linegate.Subscriber{Username: "alice@isp.example", Credential: linegate.Credential{Kind: linegate.CredentialCleartext, Value: "pw-alice"}}
+	decision := policy.Decide(&request, linegate.Facts{Subscriber: subscriber, FoundBy: linegate.ByUsername}, linegate.Settings{})
+	require.True(t, decision.Accept)
+	raw, err := client.AppendAccessReply(nil, packet, &request, &decision, time.Unix(0, 0))
+	require.NoError(t, err)
+	reply, err := wire.Parse(raw)
+	require.NoError(t, err)
+
+	ours := microsoftAttributes(reply)
+	assert.Equal(t, theirs[wire.MSCHAP2Success], ours[wire.MSCHAP2Success])
+	for kind, key := range map[uint8][16]byte{wire.MSMPPESendKey: decision.MSCHAP2.SendKey, wire.MSMPPERecvKey: decision.MSCHAP2.RecvKey} {
+		salt := binary.BigEndian.Uint16(theirs[kind])
+		assert.Equal(t, theirs[kind], signer.AppendSalted(nil, key[:], salt, packet.Authenticator()))
+	}
 }
