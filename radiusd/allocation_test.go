@@ -1,0 +1,80 @@
+package radiusd
+
+import (
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"linegate"
+	"linegate/policy/dialect"
+	"linegate/radiusd/wire"
+	"linegate/telemetry"
+)
+
+// oneSubscriber is a Directory that knows alice, and a Bookkeeper that forgets.
+type oneSubscriber struct {
+	Directory
+	alice *linegate.Subscriber
+}
+
+func (d oneSubscriber) Find(key []byte) (linegate.Lookup, bool) {
+	if string(key) == "demo\x00u\x00alice" {
+		return linegate.Lookup{Subscriber: d.alice}, true
+	}
+	return linegate.Lookup{}, true
+}
+
+func (oneSubscriber) Validated(string, time.Time, linegate.Option82Result) {}
+
+// A known subscriber's accept, from the datagram read to the reply sent, with
+// duplicate detection, metrics and bookkeeping, leaves nothing to the garbage
+// collector.
+func TestAcceptingAKnownSubscriberDoesNotAllocate(t *testing.T) {
+	alice := &linegate.Subscriber{ID: "018f0000-0000-7000-8000-000000000001", Tenant: "demo", Username: "alice",
+		Credential: linegate.Credential{Kind: linegate.CredentialCleartext, Value: "secretpw"},
+		Profile: &linegate.NetworkProfile{CircuitID: "olt1", Option82Policy: linegate.Option82Enforce, ServiceVLAN: 101,
+			StaticIPv4: netip.MustParseAddr("100.64.0.11"), DelegatedIPv6Prefix: netip.MustParsePrefix("2001:db8::/56")}}
+	alice.Normalize()
+	known := oneSubscriber{alice: alice}
+	server, err := New(t.Context(), Options{
+		Auth: []string{"127.0.0.1:0"}, Sockets: 1, ReplyCacheEntries: 64, Dialects: dialect.Builtin(32473),
+		Directory: known, Bookkeeper: known, Metrics: telemetry.NewMetrics(), Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	nas := linegate.NAS{Tenant: "demo", Name: "bng1", Address: netip.MustParsePrefix("127.0.0.1/32"), Secret: "testing123", Learned: linegate.Yes}
+	nas.Normalize()
+	require.Empty(t, server.SetNASes([]linegate.NAS{nas}))
+	require.NoError(t, server.Listen(t.Context()))
+	defer server.Close()
+
+	signer, socket := wire.NewSigner("testing123"), server.sockets[0]
+	from := peer{address: netip.MustParseAddrPort("127.0.0.1:9")} // the discard port: nobody answers
+	var packets [][]byte
+	for identifier := range uint8(200) {
+		authenticator := [16]byte{identifier}
+		raw := wire.AppendMessageAuthenticator(wire.AppendHeader(nil, wire.AccessRequest, identifier, authenticator))
+		raw = wire.AppendText(raw, wire.UserName, "alice")
+		raw = wire.AppendAttribute(raw, wire.UserPassword, signer.HidePassword(nil, "secretpw", authenticator))
+		raw = wire.AppendVendorAttribute(raw, 3561, 1, []byte("olt1"))
+		require.NoError(t, signer.SignRequest(raw))
+		packets = append(packets, raw)
+	}
+	next := 0
+	accept := func() {
+		socket.receive(packets[next%len(packets)], from, time.Now())
+		next++
+	}
+	for range 2 * len(packets) {
+		accept() // until all buffers have grown
+	}
+	assert.Zero(t, testing.AllocsPerRun(500, accept))
+
+	last := packets[(next-1)%len(packets)]
+	seen, _, reply := socket.replies.begin(replyKey{source: from.address, identifier: last[1]}, [16]byte(last[4:20]), time.Now())
+	require.Equal(t, sightedAnswered, seen)
+	assert.EqualValues(t, wire.AccessAccept, reply[0])
+}
