@@ -21,13 +21,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// binaryFolder holds what binary has built; empty: nothing yet.
+var binaryFolder string
+
 // binary builds the real thing once for all tests, with the race detector.
-var binary = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "linegate-e2e-")
-	if err != nil {
+var binary = sync.OnceValues(func() (path string, err error) {
+	if binaryFolder, err = os.MkdirTemp("", "linegate-e2e-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(folder, "linegate")
+	path = filepath.Join(binaryFolder, "linegate")
 	if out, err := exec.Command("go", "build", "-race", "-o", path, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -36,8 +38,8 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if binaryFolder != "" {
+		_ = os.RemoveAll(binaryFolder)
 	}
 	os.Exit(code)
 }
