@@ -64,8 +64,8 @@ type NetworkProfile struct {
 	// Pools that the NAS holds, by name, for what has no fixed address.
 	FramedPool          string // RFC 2869 section 5.18
 	FramedIPv6Pool      string // RFC 3162 section 2.6
-	DelegatedIPv6Pool   string // RFC 6911 section 3.5
-	StatefulIPv6Pool    string // RFC 6911 section 3.6
+	DelegatedIPv6Pool   string // RFC 6911 section 3.4
+	StatefulIPv6Pool    string // RFC 6911 section 3.5
 	Rate                Rate
 	SessionTimeout      time.Duration // whole seconds; 0: the server's default
 	AcctInterimInterval time.Duration // whole seconds, 60 or more; 0: the server's default

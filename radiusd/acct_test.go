@@ -105,6 +105,14 @@ func TestADuplicateOfAcknowledgedAccountingIsNotRecordedAgain(t *testing.T) {
 	assert.Len(t, b.ledger.recorded(), 1)
 }
 
+func TestANASMayNameItsIPv6Address(t *testing.T) {
+	b := start(t, nil)
+	b.ask(radiusd.AcctPort, b.acct(wire.StatusAccountingOn, func(raw []byte) []byte {
+		return wire.AppendAddress(raw, wire.NASIPv6Address, netip.MustParseAddr("2001:db8::1"))
+	}))
+	assert.Equal(t, "2001:db8::1", b.ledger.recorded()[0].NAS.Address.String())
+}
+
 // codelaboratoryltd/bng computes a Message-Authenticator of its own kind.
 func TestAWrongMessageAuthenticatorInAccountingIsIgnored(t *testing.T) {
 	b := start(t, nil)

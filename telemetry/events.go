@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 
 	"linegate"
 )
@@ -21,7 +20,6 @@ const (
 	EventNASDeleted            = "nas_deleted"
 	EventNASLearned            = "nas_learned"
 	EventTenantCreated         = "tenant_created"
-	EventStaticIPUsed          = "static_ip_used"
 	EventPacketDropped         = "packet_dropped"
 	EventLogLinesLost          = "log_lines_lost"
 	EventLogOutputFailed       = "log_output_failed"
@@ -118,22 +116,6 @@ func lineMatches(check *linegate.Option82Check, expected line) (circuitID, remot
 		return expected.circuitID == "", expected.remoteID == ""
 	}
 	return nil, nil
-}
-
-// StaticIPUsed writes that a subscriber got its fixed address, so that none was
-// allocated in the network's address management.
-func StaticIPUsed(ctx context.Context, logger *slog.Logger, subscriber *linegate.Subscriber, address netip.Addr) {
-	version := "6"
-	if address.Is4() {
-		version = "4"
-	}
-	log(ctx, logger, slog.LevelInfo, EventStaticIPUsed,
-		slog.String("tenant_id", subscriber.Tenant),
-		slog.String("subscriber_id", subscriber.ID),
-		slog.String("ip_address", address.String()),
-		slog.String("ip_version", version),
-		slog.Bool("skipped_netbox", true),
-	)
 }
 
 // NASLearned writes that a NAS showed whether it sends Message-Authenticator.

@@ -185,7 +185,6 @@ func TestNoEventShowsAPasswordOrSecret(t *testing.T) {
 		Audit(t.Context(), logger, &linegate.AuditEntry{Kind: linegate.AuditNAS, Outcome: linegate.Created, Changes: bng.Diff(nil)})
 		Audit(t.Context(), logger, &linegate.AuditEntry{Kind: linegate.AuditNAS, Outcome: linegate.Changed, Changes: changedNAS.Diff(bng)})
 		NASLearned(t.Context(), logger, bng)
-		StaticIPUsed(t.Context(), logger, fresh, netip.MustParseAddr("100.64.0.11"))
 		NewDropLog(logger, time.Now).Dropped(t.Context(), DropMalformed, netip.AddrPort{}, bng, nil)
 	})
 	require.Len(t, lines, 9)
@@ -194,18 +193,6 @@ func TestNoEventShowsAPasswordOrSecret(t *testing.T) {
 	assert.NotContains(t, text, "s3cr3t")
 	assert.Contains(t, text, "password", "a change of the password is told")
 	assert.Contains(t, text, "secret", "a change of the secret is told")
-}
-
-func TestStaticIPUsedNamesTheAddressAndItsVersion(t *testing.T) {
-	for address, version := range map[string]string{"100.64.0.11": "4", "2001:db8:300::5": "6"} {
-		lines := logged(t, func(logger *slog.Logger) {
-			StaticIPUsed(t.Context(), logger, subscriber(), netip.MustParseAddr(address))
-		})
-		assert.Equal(t, []map[string]any{{
-			"msg": "static_ip_used", "event": "static_ip_used", "tenant_id": "demo", "subscriber_id": subscriber().ID,
-			"ip_address": address, "ip_version": version, "skipped_netbox": true,
-		}}, lines)
-	}
 }
 
 func TestNASLearnedSaysWhatIsRequiredFromNowOn(t *testing.T) {

@@ -21,9 +21,8 @@ const (
 	DropOverloaded            Drop = "overloaded"          // a bounded queue is full
 	DropStoreUnavailable      Drop = "store_unavailable"   // nothing is known about whom it is about
 	DropNoAcctFields          Drop = "no_acct_fields"      // an Accounting-Request that lacks what RFC 2866 section 4.1 demands
-	DropShuttingDown          Drop = "shutting_down"
-	DropSendFailed            Drop = "send_failed"    // the reply could not be handed to the network
-	DropReceiveFailed         Drop = "receive_failed" // the network reported an error in place of a packet
+	DropSendFailed            Drop = "send_failed"         // the reply could not be handed to the network
+	DropReceiveFailed         Drop = "receive_failed"      // the network reported an error in place of a packet
 )
 
 // Drops returns the closed list.
@@ -32,7 +31,7 @@ func Drops() []Drop {
 		DropUnknownClient, DropMalformed, DropBadAuthenticator, DropBadMessageAuthenticator,
 		DropMissingMessageAuthenticator, DropProxyStateUnprotected, DropUnknownCode, DropWrongPort,
 		DropDuplicateInFlight, DropOverloaded, DropStoreUnavailable, DropNoAcctFields,
-		DropShuttingDown, DropSendFailed, DropReceiveFailed,
+		DropSendFailed, DropReceiveFailed,
 	}
 }
 

@@ -82,7 +82,11 @@ func newApplyCommand(c *cli) *cobra.Command {
 				return errors.New("apply: name the file to apply with -f FILE")
 			}
 			options.actor, options.tenant = actor(), c.tenant
-			return c.withStore(cmd.Context(), func(engine store.Engine) error {
+			cfg, err := c.config()
+			if err != nil {
+				return err
+			}
+			return withMadeStore(cmd.Context(), cfg, func(engine store.Engine) error {
 				report, err := applyFile(cmd.Context(), engine, options)
 				if err != nil {
 					return fmt.Errorf("nothing was applied:\n%w", err)

@@ -241,6 +241,7 @@ func TestAStoreThatCannotBeOpenedSaysSo(t *testing.T) {
 	got := run(t, "", "profile", "list")
 	assert.EqualError(t, got.err, "store: this build keeps its data in SQLite only; set store to sqlite:PATH")
 	require.NoError(t, os.WriteFile("key", nil, 0o600))
+	require.NoError(t, os.WriteFile("test.db", nil, 0o600))
 	t.Setenv("LINEGATE_STORE", "sqlite:test.db")
 	assert.ErrorContains(t, run(t, "", "profile", "list").err, "key file key: holds no key")
 }

@@ -37,6 +37,7 @@ type daemon struct {
 	server     *radiusd.Server
 	http       net.Listener // nil: off
 	warm       atomic.Bool  // the cache holds every subscriber
+	commits    *watchedRecorder
 }
 
 // newDaemon opens all sockets and knows all NAS, but does not serve yet.
@@ -50,7 +51,8 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, logg
 	if err != nil {
 		return nil, err
 	}
-	d.ledger = ledger.New(timedRecorder{engine, d.metrics}, ledger.Options{QueueSize: cfg.Accounting.Queue})
+	d.commits = &watchedRecorder{Recorder: engine, metrics: d.metrics}
+	d.ledger = ledger.New(d.commits, ledger.Options{QueueSize: cfg.Accounting.Queue})
 	d.bookkeeper = bookkeeper.New(engine, bookkeeper.Options{Logger: logger.Logger})
 	if d.server, err = d.newServer(ctx); err != nil {
 		return nil, err
@@ -178,12 +180,23 @@ func wait(ctx context.Context, duration time.Duration) {
 	}
 }
 
+// mostAuditLines is how many changes that come at once are logged one by one: an
+// import must not push everything else out of the log. The audit trail in the
+// store has them all.
+const mostAuditLines = 100
+
 // changed is told of every committed write, by whatever process.
 func (d *daemon) changed(ctx context.Context, entries []linegate.AuditEntry) {
 	reload := false
 	for i := range entries {
-		telemetry.Audit(ctx, d.logger.Logger, &entries[i])
+		if i < mostAuditLines {
+			telemetry.Audit(ctx, d.logger.Logger, &entries[i])
+		}
 		reload = reload || entries[i].Kind == linegate.AuditNAS
+	}
+	if more := len(entries) - mostAuditLines; more > 0 {
+		d.logger.Info("more changes at once than are logged: `linegate profile audit NAME` shows them",
+			"not_logged", more, "actor", entries[0].Actor, "revision", entries[len(entries)-1].Revision)
 	}
 	for reload && ctx.Err() == nil {
 		err := d.loadNASes(ctx)
@@ -210,11 +223,12 @@ func (d *daemon) loadNASes(ctx context.Context) error {
 // countInterval is how old the gauge of active subscribers may be.
 const countInterval = 10 * time.Second
 
-// countActive keeps the gauges that come from the store.
+// countActive keeps the gauges that come from the store. The store is up while it
+// can be read and has taken the last accounting.
 func (d *daemon) countActive(ctx context.Context) {
 	for ctx.Err() == nil {
 		counts, err := d.engine.ActiveByVLAN(ctx)
-		d.metrics.SetStoreUp(err == nil)
+		d.metrics.SetStoreUp(err == nil && d.commits.failure() == nil)
 		if err == nil {
 			active := make([]telemetry.VLANCount, len(counts))
 			for i, count := range counts {
@@ -229,6 +243,9 @@ func (d *daemon) countActive(ctx context.Context) {
 // ready is what /readyz reports.
 func (d *daemon) ready(ctx context.Context) []api.Check {
 	_, err := d.engine.Revision(ctx)
+	if err == nil {
+		err = d.commits.failure()
+	}
 	storeCheck := api.Check{Name: "store", OK: err == nil}
 	if err != nil {
 		storeCheck.Detail = err.Error()
@@ -262,15 +279,26 @@ func (d *daemon) reload() {
 	d.logger.Info("reload: the configuration is taken over")
 }
 
-// timedRecorder measures each group commit of accounting.
-type timedRecorder struct {
+// watchedRecorder measures each group commit of accounting, and knows whether the
+// last one failed: a full disk can still be read.
+type watchedRecorder struct {
 	ledger.Recorder
 	metrics *telemetry.Metrics
+	failed  atomic.Pointer[error]
 }
 
-func (r timedRecorder) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
+func (r *watchedRecorder) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
 	began := time.Now()
 	err := r.Recorder.RecordAccounting(ctx, events)
 	r.metrics.AccountingCommit(time.Since(began))
+	r.failed.Store(&err)
 	return err
+}
+
+// failure is why the last commit failed; nil when it did not.
+func (r *watchedRecorder) failure() error {
+	if err := r.failed.Load(); err != nil && *err != nil {
+		return fmt.Errorf("last accounting commit: %w", *err)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -94,7 +95,8 @@ func (c *cli) addNAS(cmd *cobra.Command, engine store.Engine, named linegate.NAS
 	if err != nil {
 		return err
 	}
-	if len(nas.Secret) < shortSecret {
+	newSecret := slices.ContainsFunc(changes, func(change linegate.FieldChange) bool { return change.Field == "secret" })
+	if newSecret && len(nas.Secret) < shortSecret {
 		fmt.Fprintf(cmd.ErrOrStderr(), "note: the secret has %d octets; RFC 2865 section 3 advises at least %d\n", len(nas.Secret), shortSecret)
 	}
 	return c.showChange(cmd, "name", named.Name, outcome, changes)

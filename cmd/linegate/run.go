@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"slices"
@@ -51,12 +52,24 @@ func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
 	return engine, nil
 }
 
-// withStore runs fn with the configured store open.
+// withStore runs fn with the configured store open, which has to be there: a
+// command that looks at a place by mistake must not leave a store behind.
 func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error {
 	cfg, err := c.config()
 	if err != nil {
 		return err
 	}
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
+				"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
+		}
+	}
+	return withMadeStore(ctx, cfg, fn)
+}
+
+// withMadeStore runs fn with the configured store open, made when it is missing.
+func withMadeStore(ctx context.Context, cfg config.Config, fn func(store.Engine) error) error {
 	engine, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
