@@ -54,7 +54,7 @@ type AccountingEvent struct {
 	FramedIPv6Address   netip.Addr
 	FramedIPv6Prefix    netip.Prefix
 	DelegatedIPv6Prefix netip.Prefix
-	ServiceVLAN         VLAN // of the profile when the event came
+	ServiceVLAN         VLAN // that the subscriber is granted when the event came
 	InnerVLAN           VLAN
 }
 

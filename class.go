@@ -1,6 +1,7 @@
 package linegate
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
@@ -12,16 +13,27 @@ import (
 // It is opaque to the NAS; Linegate reads the subscriber and the moment out of
 // it. The zero value means a Class that is not ours, or none.
 type Class struct {
+	Tenant       TenantTag
 	SubscriberID string // a UUID
 	DecidedAt    time.Time
+}
+
+// TenantTag stands for a tenant in a Class, so that what was given to one tenant's
+// subscriber is not taken back from another's NAS.
+type TenantTag [4]byte
+
+// TagOf returns a tenant's tag: the start of its name's digest.
+func TagOf(tenant string) TenantTag {
+	sum := sha256.Sum256([]byte(tenant))
+	return TenantTag(sum[:4])
 }
 
 // classMark starts every Class of ours: "LG" and the version of the form.
 const classMark = "LG1"
 
-// ClassSize is the length of a Class attribute's value in octets: mark, UUID,
-// milliseconds since 1970.
-const ClassSize = len(classMark) + 16 + 8
+// ClassSize is the length of a Class attribute's value in octets: mark, tenant,
+// UUID, milliseconds since 1970.
+const ClassSize = len(classMark) + len(TenantTag{}) + 16 + 8
 
 // AppendClass appends the attribute's value. It appends nothing for a
 // subscriber whose ID is no UUID.
@@ -31,6 +43,7 @@ func AppendClass(dst []byte, class Class) []byte {
 		return dst
 	}
 	dst = append(dst, classMark...)
+	dst = append(dst, class.Tenant[:]...)
 	dst = append(dst, id[:]...)
 	return binary.BigEndian.AppendUint64(dst, uint64(class.DecidedAt.UnixMilli()))
 }
@@ -41,8 +54,10 @@ func ParseClass(value []byte) (class Class, ok bool) {
 	if !ours || len(value) != ClassSize {
 		return Class{}, false
 	}
+	tag, rest := rest[:4], rest[4:]
 	id := hex.EncodeToString([]byte(rest[:16]))
 	return Class{
+		Tenant:       TenantTag([]byte(tag)),
 		SubscriberID: id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:],
 		DecidedAt:    time.UnixMilli(int64(binary.BigEndian.Uint64([]byte(rest[16:])))).UTC(),
 	}, true

@@ -32,6 +32,9 @@ var (
 	argon2Rule = regexp.MustCompile(`^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}$`)
 )
 
+// damagedHash is how hashes begin that people store, whole or cut.
+var damagedHash = regexp.MustCompile(`^\$(2[abxy]?|argon2(id?|d)|[156y]|scrypt|pbkdf2[^$]*)\$`)
+
 // Limits on stored hashes, so that one subscriber can't stall the server.
 const (
 	maxBcryptCost   = 14
@@ -60,6 +63,10 @@ func ParseCredential(text string) (Credential, error) {
 				Allowed: "m 8·p to 262144 KiB, t 1 to 10, p 1 to 16"}
 		}
 		return Credential{Kind: CredentialArgon2id, Value: Secret(text)}, nil
+	}
+	if damagedHash.MatchString(text) {
+		return Credential{}, &FieldError{Field: "password", Value: redacted,
+			Allowed: "a whole bcrypt or argon2id hash; for a password that only looks like one, {cleartext}PASSWORD"}
 	}
 	password := strings.TrimPrefix(text, "{cleartext}")
 	if len(password) == 0 || len(password) > maxPassword {

@@ -183,6 +183,9 @@ func vlanField(name string, extra bool, at func(*NetworkProfile) *VLAN) Field {
 	field := profileField(name, "1 to 4094",
 		func(p *NetworkProfile) string { return itoa(*at(p)) },
 		func(p *NetworkProfile, text string) error {
+			if strings.TrimSpace(text) == "0" {
+				return &FieldError{Field: name, Value: text, Allowed: "1 to 4094, or empty for none"}
+			}
 			value, err := parseNumber(name, text, 1, uint64(MaxVLAN))
 			if err == nil {
 				*at(p) = VLAN(value)
@@ -284,7 +287,8 @@ func prefixField(name string, at func(*NetworkProfile) *netip.Prefix) Field {
 		})
 }
 
-// parseNumber reads a decimal in [least, most]; empty and 0 mean "none".
+// parseNumber reads a decimal in [least, most]; empty and 0 mean "none" or "no
+// limit".
 func parseNumber(field, text string, least, most uint64) (uint64, error) {
 	text = strings.TrimSpace(text)
 	if text == "" || text == "0" {

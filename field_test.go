@@ -69,11 +69,11 @@ func TestFieldsKeepWhatIsAllowed(t *testing.T) {
 
 func TestFieldsRefuseTheRestAndChangeNothing(t *testing.T) {
 	for name, values := range map[string][]string{
-		"password":              {"$2a$31$" + string(make53()), string(make([]byte, 129))},
+		"password":              {"$2a$31$" + string(make53()), "$2y$10$short", "$argon2id$cut", string(make([]byte, 129))},
 		"circuit_id":            {"0x0", "0xzz", string(make([]byte, 248))},
 		"mac":                   {"02:00:00:00:01", "00:00:00:00:00:00", "zz:00:00:00:01:01", "020000:000101"},
 		"option82_policy":       {"strict"},
-		"service_vlan":          {"4095", "-1", "abc", "70000", "99999999999999999999"},
+		"service_vlan":          {"0", "4095", "-1", "abc", "70000", "99999999999999999999"},
 		"qinq_enabled":          {"perhaps"},
 		"static_ipv4":           {"2001:db8::1", "100.64.0", "0.0.0.0", "224.0.0.1", "100.64.0.0/24"},
 		"static_ipv6":           {"192.0.2.1", "::", "ff02::1", "fe80::1%eth0", "::ffff:192.0.2.1"},

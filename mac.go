@@ -31,9 +31,9 @@ func (m *MAC) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseMAC reads every notation NAS are known to send: six pairs with ':' or
-// '-' (accel-ppp, hostapd), three groups of four with '.', '-' or ':', and
-// twelve digits bare. ok is false for anything else, the all-zero address
+// ParseMAC reads every notation NAS are known to send: six pairs with ':', '-' or
+// a blank, three groups of four with '.', '-' or ':', two of six with '-',
+// and twelve digits bare. ok is false for anything else, the all-zero address
 // included. It does not allocate.
 func ParseMAC[T ~string | ~[]byte](text T) (mac MAC, ok bool) {
 	group, separator := macShape(text)
@@ -66,7 +66,9 @@ func macShape[T ~string | ~[]byte](text T) (group int, separator byte) {
 		return 12, 0
 	case len(text) == 14 && (text[4] == '.' || text[4] == '-' || text[4] == ':'):
 		return 4, text[4]
-	case len(text) == 17 && (text[2] == ':' || text[2] == '-'):
+	case len(text) == 13 && text[6] == '-':
+		return 6, text[6]
+	case len(text) == 17 && (text[2] == ':' || text[2] == '-' || text[2] == ' '):
 		return 2, text[2]
 	}
 	return 0, 0

@@ -110,8 +110,9 @@ func (s *Session) Apply(event *AccountingEvent) {
 	take(&s.FramedIPv6Address, event.FramedIPv6Address, late)
 	take(&s.FramedIPv6Prefix, event.FramedIPv6Prefix, late)
 	take(&s.DelegatedIPv6Prefix, event.DelegatedIPv6Prefix, late)
-	take(&s.ServiceVLAN, event.ServiceVLAN, late)
-	take(&s.InnerVLAN, event.InnerVLAN, late)
+	if s.ServiceVLAN == 0 { // a later change of the profile does not move who is online
+		s.ServiceVLAN, s.InnerVLAN = event.ServiceVLAN, event.InnerVLAN
+	}
 	if !late {
 		s.UpdatedAt = event.At
 	}

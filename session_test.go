@@ -32,6 +32,12 @@ func TestCountersNeverFallWhateverTheOrder(t *testing.T) {
 	assert.Equal(t, "ppp0", session.NASPortID, "but fills what was unknown")
 	assert.Equal(t, "192.0.2.1", session.FramedIPv4.String())
 	assert.Equal(t, newer.At, session.UpdatedAt)
+	moved := event(linegate.AcctInterim, 900, 900)
+	moved.ServiceVLAN = 101
+	session.Apply(moved)
+	moved.ServiceVLAN = 102
+	session.Apply(moved)
+	assert.EqualValues(t, 101, session.ServiceVLAN, "a change of the profile moves nobody who is online")
 	assert.Equal(t, noon, session.StartedAt)
 	assert.True(t, session.Open())
 }

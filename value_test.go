@@ -16,7 +16,7 @@ import (
 
 func TestEveryMACNotationIsTheSame(t *testing.T) {
 	want := linegate.MAC{0x02, 0, 0, 0xab, 0x01, 0xcd}
-	for _, text := range []string{"02:00:00:ab:01:cd", "02-00-00-AB-01-CD", "0200.00ab.01cd", "0200-00AB-01CD", "0200:00ab:01cd", "020000AB01CD"} {
+	for _, text := range []string{"02:00:00:ab:01:cd", "02-00-00-AB-01-CD", "0200.00ab.01cd", "0200-00AB-01CD", "0200:00ab:01cd", "020000AB01CD", "020000-ab01cd", "02 00 00 AB 01 CD"} {
 		mac, ok := linegate.ParseMAC(text)
 		assert.True(t, ok, text)
 		assert.Equal(t, want, mac, text)

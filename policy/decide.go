@@ -28,7 +28,7 @@ func Decide(request *linegate.Request, facts linegate.Facts, settings linegate.S
 		decision.MSCHAP2 = mschap2Reply(request, facts.Subscriber.Credential.Value.Reveal())
 	}
 	decision.Accept = true
-	decision.Reason, decision.Grant = grant(facts, settings)
+	decision.Reason, decision.Grant = Grant(facts, settings)
 	return decision
 }
 

@@ -13,9 +13,9 @@ func walledGarden(subscriber *linegate.Subscriber) linegate.WalledGarden {
 	return subscriber.Profile.WalledGarden
 }
 
-// grant is what an accepted subscriber gets: all of its profile, or of the
-// walled garden when it is suspended.
-func grant(facts linegate.Facts, settings linegate.Settings) (linegate.Reason, linegate.Grant) {
+// Grant is what an accepted subscriber gets: all of its profile, or of the walled
+// garden when it is suspended.
+func Grant(facts linegate.Facts, settings linegate.Settings) (linegate.Reason, linegate.Grant) {
 	subscriber := facts.Subscriber
 	granted := linegate.Grant{
 		SessionTimeout:      settings.SessionTimeout,

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"linegate"
+	"linegate/policy"
 	"linegate/radiusd/wire"
 	"linegate/telemetry"
 )
@@ -67,16 +68,12 @@ func (x *exchange) readEvent() (event linegate.AccountingEvent, ok bool) {
 func (x *exchange) attribute(event *linegate.AccountingEvent) {
 	request := x.client.ReadRequest(x.packet, &x.socket.scratch)
 	facts, _ := Identify(&request, x.socket.server.directory, &x.socket.scratch)
-	if subscriber := facts.Subscriber; subscriber != nil {
-		event.SubscriberID = subscriber.ID
-		if profile := subscriber.Profile; profile != nil {
-			event.ServiceVLAN = profile.ServiceVLAN
-			if profile.QinQEnabled {
-				event.InnerVLAN = profile.InnerVLAN
-			}
-		}
+	if facts.Subscriber != nil {
+		event.SubscriberID = facts.Subscriber.ID
+		_, granted := policy.Grant(facts, *x.socket.server.settings.Load())
+		event.ServiceVLAN, event.InnerVLAN = granted.ServiceVLAN, granted.InnerVLAN
 	}
-	if class, ours := linegate.ParseClass([]byte(event.Class)); ours {
+	if class, ours := linegate.ParseClass([]byte(event.Class)); ours && class.Tenant == x.client.tag {
 		event.SubscriberID = class.SubscriberID
 	}
 }

@@ -34,7 +34,7 @@ func TestAccountingIsAcknowledgedOnlyWhenDurable(t *testing.T) {
 func TestAnEventHoldsAllThatTheNASTold(t *testing.T) {
 	b := start(t, nil)
 	alice := b.alice()
-	class := linegate.AppendClass(nil, linegate.Class{SubscriberID: alice.ID, DecidedAt: time.Unix(1_700_000_000, 0)})
+	class := linegate.AppendClass(nil, linegate.Class{Tenant: linegate.TagOf("demo"), SubscriberID: alice.ID, DecidedAt: time.Unix(1_700_000_000, 0)})
 	raw := b.acct(wire.StatusInterimUpdate, func(raw []byte) []byte {
 		raw = wire.AppendText(raw, wire.AcctSessionID, "05997017DF0E13F5")
 		raw = wire.AppendText(raw, wire.UserName, "alice")
@@ -103,6 +103,26 @@ func TestADuplicateOfAcknowledgedAccountingIsNotRecordedAgain(t *testing.T) {
 	b.ask(radiusd.AcctPort, raw)
 	b.ask(radiusd.AcctPort, raw)
 	assert.Len(t, b.ledger.recorded(), 1)
+}
+
+func TestAClassOfAnotherTenantNamesNobody(t *testing.T) {
+	b := start(t, nil)
+	foreign := linegate.AppendClass(nil, linegate.Class{Tenant: linegate.TagOf("other"), SubscriberID: "018f0000-0000-7000-8000-0000000000ff"})
+	b.ask(radiusd.AcctPort, b.acct(wire.StatusStart, func(raw []byte) []byte {
+		return wire.AppendAttribute(session("s1")(raw), wire.ClassAttribute, foreign)
+	}))
+	assert.Empty(t, b.ledger.recorded()[0].SubscriberID)
+}
+
+func TestASessionInTheWalledGardenIsOnItsVLAN(t *testing.T) {
+	b := start(t, nil)
+	suspended := b.alice().Clone()
+	suspended.Status, suspended.Profile.WalledGarden.ServiceVLAN = linegate.StatusSuspended, 666
+	b.directory.put(b.directory.known, suspended)
+	b.ask(radiusd.AcctPort, b.acct(wire.StatusStart, func(raw []byte) []byte {
+		return wire.AppendText(session("s1")(raw), wire.UserName, "alice")
+	}))
+	assert.EqualValues(t, 666, b.ledger.recorded()[0].ServiceVLAN)
 }
 
 func TestANASMayNameItsIPv6Address(t *testing.T) {

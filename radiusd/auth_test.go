@@ -2,6 +2,7 @@ package radiusd_test
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -350,6 +351,21 @@ func TestAnswersLeaveFromTheAddressThatWasAsked(t *testing.T) {
 		b.ask(radiusd.AuthPort, b.pap("nobody", "x", "x"))
 		require.NoError(t, conn.Close())
 	}
+}
+
+func TestListenAddressesMayOverlap(t *testing.T) {
+	free, err := net.ListenUDP("udp", &net.UDPAddr{})
+	require.NoError(t, err)
+	port := free.LocalAddr().(*net.UDPAddr).Port
+	require.NoError(t, free.Close())
+	b := start(t, func(_ *linegate.NAS, options *radiusd.Options) {
+		options.Auth = []string{fmt.Sprintf("[::]:%d", port), fmt.Sprintf("0.0.0.0:%d", port), fmt.Sprintf("127.0.0.1:%d", port)}
+	})
+	conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	b.conns[radiusd.AuthPort] = conn
+	assert.Equal(t, wire.AccessReject, b.ask(radiusd.AuthPort, b.pap("nobody", "x", "x")).Code())
 }
 
 func TestIPv6NASAreServed(t *testing.T) {

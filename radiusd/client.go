@@ -20,6 +20,7 @@ type Client struct {
 	signer  *wire.Signer
 	dialect *dialect.Dialect
 	tenant  *telemetry.TenantMetrics
+	tag     linegate.TenantTag
 	// learned is whether the first valid packet has decided NAS.Learned since the
 	// entry was made; the decision is persisted and comes back as a new entry.
 	learned atomic.Bool
@@ -36,7 +37,7 @@ func NewClient(nas linegate.NAS, dialects map[string]*dialect.Dialect, metrics *
 	client := &Client{
 		NAS: nas, dialect: spoken,
 		signer: wire.NewSigner(nas.Secret.Reveal()),
-		tenant: metrics.Tenant(nas.Tenant),
+		tenant: metrics.Tenant(nas.Tenant), tag: linegate.TagOf(nas.Tenant),
 	}
 	client.learned.Store(!nas.Learns())
 	client.requiresMA.Store(nas.RequiresMessageAuthenticator())

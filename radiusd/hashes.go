@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -20,6 +21,8 @@ import (
 type hashes struct {
 	key        [32]byte
 	workers    chan struct{}
+	mu         sync.Mutex
+	underWay   map[linegate.Secret]bool // stored hashes that are being checked or wait for it
 	remembered *ristretto.Cache[[]byte, rememberedVerdict]
 }
 
@@ -40,7 +43,7 @@ const (
 
 // newHashes lets so many checks run at a time, at least one.
 func newHashes(workers int) (*hashes, error) {
-	h := &hashes{workers: make(chan struct{}, max(1, workers))}
+	h := &hashes{workers: make(chan struct{}, max(1, workers)), underWay: make(map[linegate.Secret]bool)}
 	_, _ = rand.Read(h.key[:]) // never fails, says crypto/rand
 	var err error
 	h.remembered, err = ristretto.NewCache(&ristretto.Config[[]byte, rememberedVerdict]{
@@ -63,6 +66,22 @@ func (h *hashes) mac(credential linegate.Credential, password []byte) (sum [sha2
 	return [sha256.Size]byte(keyed.Sum(nil))
 }
 
+func (h *hashes) enter(hash linegate.Secret) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.underWay[hash] {
+		return false
+	}
+	h.underWay[hash] = true
+	return true
+}
+
+func (h *hashes) leave(hash linegate.Secret) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.underWay, hash)
+}
+
 // recall returns a remembered verdict, HashUnchecked when there is none.
 func (h *hashes) recall(credential linegate.Credential, password []byte) linegate.HashVerdict {
 	mac := h.mac(credential, password)
@@ -73,8 +92,14 @@ func (h *hashes) recall(credential linegate.Credential, password []byte) linegat
 }
 
 // check returns the verdict, remembered or made now. It waits for a free worker
-// until ctx ends, and is then linegate.ErrOverloaded.
+// until ctx ends, and is then linegate.ErrOverloaded. So it is at once when the
+// same subscriber's hash is being checked already: whoever tries passwords waits
+// in line with himself, not before everybody else.
 func (h *hashes) check(ctx context.Context, credential linegate.Credential, password []byte) (linegate.HashVerdict, error) {
+	if !h.enter(credential.Value) {
+		return linegate.HashUnchecked, fmt.Errorf("password hash: being checked already: %w", linegate.ErrOverloaded)
+	}
+	defer h.leave(credential.Value)
 	select {
 	case h.workers <- struct{}{}:
 	case <-ctx.Done():

@@ -22,7 +22,7 @@ func (c *Client) AppendAccessReply(dst []byte, packet wire.Packet, request *line
 	dst = wire.AppendMessageAuthenticator(wire.AppendHeader(dst, code, packet.Identifier(), authenticator))
 	if decision.Accept {
 		dst = c.dialect.AppendGrant(dst, &decision.Grant)
-		dst = appendClass(dst, decision.Subscriber, now)
+		dst = c.appendClass(dst, decision.Subscriber, now)
 		dst = c.appendMSCHAP2(dst, request, &decision.MSCHAP2, authenticator)
 	} else {
 		dst = wire.AppendText(dst, wire.ReplyMessage, replyMessage(decision.Reason))
@@ -53,9 +53,9 @@ func appendProxyStates(dst []byte, packet wire.Packet) []byte {
 	return dst
 }
 
-func appendClass(dst []byte, subscriber *linegate.Subscriber, now time.Time) []byte {
+func (c *Client) appendClass(dst []byte, subscriber *linegate.Subscriber, now time.Time) []byte {
 	var space [linegate.ClassSize]byte
-	class := linegate.AppendClass(space[:0], linegate.Class{SubscriberID: subscriber.ID, DecidedAt: now})
+	class := linegate.AppendClass(space[:0], linegate.Class{Tenant: c.tag, SubscriberID: subscriber.ID, DecidedAt: now})
 	if len(class) == 0 {
 		return dst
 	}

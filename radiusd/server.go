@@ -148,11 +148,15 @@ func (s *Server) LogEveryValidation(on bool) { s.logEvery.Store(on) }
 
 // Listen opens all sockets, or none.
 func (s *Server) Listen(ctx context.Context) error {
-	for port, addresses := range map[Port][]string{AuthPort: s.options.Auth, AcctPort: s.options.Acct} {
-		for _, address := range addresses {
-			if err := s.listenAll(ctx, port, address); err != nil {
-				s.Close()
-				return err
+	// All are tried before any is opened: our own sockets may overlap, as a
+	// wildcard does with everything.
+	for _, open := range []func(context.Context, Port, string) error{vacant, s.listenAll} {
+		for port, addresses := range map[Port][]string{AuthPort: s.options.Auth, AcctPort: s.options.Acct} {
+			for _, address := range addresses {
+				if err := open(ctx, port, address); err != nil {
+					s.Close()
+					return err
+				}
 			}
 		}
 	}
@@ -162,9 +166,6 @@ func (s *Server) Listen(ctx context.Context) error {
 // listenAll opens the sockets that share an address; a free port that the first
 // one takes goes for all.
 func (s *Server) listenAll(ctx context.Context, port Port, address string) error {
-	if err := vacant(ctx, port, address); err != nil {
-		return err
-	}
 	count := s.options.Sockets
 	if !sharesAddress {
 		count = 1
@@ -184,11 +185,21 @@ func (s *Server) listenAll(ctx context.Context, port Port, address string) error
 // vacant fails when somebody listens on the address already. Sockets that share
 // one would let a second server in beside us, and lose it half of the packets.
 func vacant(ctx context.Context, port Port, address string) error {
-	probe, err := new(net.ListenConfig).ListenPacket(ctx, "udp", address)
+	probe, err := new(net.ListenConfig).ListenPacket(ctx, network(address), address)
 	if err != nil {
 		return fmt.Errorf("listen for %s: %w", port, err)
 	}
 	return probe.Close()
+}
+
+// network is that of an address: an IPv4 wildcard means IPv4 only, where the
+// system would take it for both families.
+func network(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return "udp4"
+	}
+	return "udp"
 }
 
 // Addresses returns what a port's sockets listen on, each address once.

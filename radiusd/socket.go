@@ -41,7 +41,7 @@ type socket struct {
 // of both families.
 func (s *Server) listen(ctx context.Context, port Port, address string) (*socket, error) {
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepareSocket(raw) }}
-	packetConn, err := config.ListenPacket(ctx, "udp", address)
+	packetConn, err := config.ListenPacket(ctx, network(address), address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", port, err)
 	}
