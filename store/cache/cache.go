@@ -74,6 +74,8 @@ const (
 	positionUnknown = -1
 	// neverRead is feedReadAt while nobody follows.
 	neverRead = -1
+	// caughtUp is behindSince while there is no long tail of changes to apply.
+	caughtUp = 0
 )
 
 // Cache answers by key from memory and reads through to an engine. Make one with
@@ -92,9 +94,13 @@ type Cache struct {
 	slots  chan struct{}     // taken by each lookup in the store
 	reload chan linegate.Key // to be loaded again by Follow's workers
 
-	warming        sync.Mutex   // held by Warm
-	position       atomic.Int64 // the newest revision applied
-	feedReadAt     atomic.Int64 // age of the cache at the last read to the end of the feed
+	warming    sync.Mutex   // held by Warm
+	position   atomic.Int64 // the newest revision applied
+	feedReadAt atomic.Int64 // age of the cache at the last read to the end of the feed
+	// behindSince is the age at which a long tail of changes was found, caughtUp
+	// while there is none. What was loaded before it may have changed, so it is not
+	// answered, and what is not there may have come.
+	behindSince    atomic.Int64
 	reloadsDropped atomic.Uint64
 }
 
@@ -142,10 +148,15 @@ func (c *Cache) Find(key []byte) (lookup linegate.Lookup, known bool) {
 	counts := &c.shard(hash).counts
 	now := c.age()
 	// The table knows only hashes: an entry for another key must not answer.
-	if e, found := c.table.Get(hash); found && string(e.key) == string(key) {
+	behind := time.Duration(c.behindSince.Load())
+	if e, found := c.table.Get(hash); found && e.loadedAt >= behind && string(e.key) == string(key) {
 		counts.hits.Add(1)
 		c.refreshWhenDue(e, now)
 		return e.lookup, true
+	}
+	if behind != caughtUp {
+		counts.misses.Add(1)
+		return linegate.Lookup{}, false
 	}
 	if c.negatives.hold(hash, key, now) {
 		counts.negativeHits.Add(1)
@@ -203,8 +214,29 @@ func (c *Cache) keep(hash uint64, key linegate.Key, lookup linegate.Lookup) {
 		return
 	}
 	c.negatives.forget(hash, key)
+	lookup, sharers := c.shared(lookup)
 	e := c.newEntry(hash, key, lookup)
-	c.table.Set(hash, e, e.cost(1))
+	c.table.Set(hash, e, e.cost(sharers))
+}
+
+// shared returns the same answer with the copy of its subscriber that stands under
+// another of its keys, if there is one of the same state: keys loaded one by one
+// would each hold a copy of their own.
+func (c *Cache) shared(lookup linegate.Lookup) (same linegate.Lookup, sharers int) {
+	if lookup.Subscriber == nil {
+		return lookup, 1
+	}
+	keys := lookup.Subscriber.Keys()
+	for _, key := range keys {
+		e, found := c.table.Get(c.hash(key))
+		if !found || e.key != key || e.lookup.Subscriber == nil {
+			continue
+		}
+		if held := e.lookup.Subscriber; held.ID == lookup.Subscriber.ID && held.Revision == lookup.Subscriber.Revision {
+			return e.lookup, len(keys)
+		}
+	}
+	return lookup, len(keys)
 }
 
 // forget makes sure that the key's old answer is neither found nor comes back:

@@ -16,13 +16,14 @@ const refreshRetry = 10 * time.Second
 type entry struct {
 	key       linegate.Key
 	lookup    linegate.Lookup
-	refreshAt atomic.Int64 // age of the cache at which to load it again
+	loadedAt  time.Duration // age of the cache
+	refreshAt atomic.Int64  // age of the cache at which to load it again
 }
 
 // newEntry makes an entry that is refreshed at an age of three quarters to all
 // of the TTL, so that entries loaded together aren't refreshed together.
 func (c *Cache) newEntry(hash uint64, key linegate.Key, lookup linegate.Lookup) *entry {
-	e := &entry{key: key, lookup: lookup}
+	e := &entry{key: key, lookup: lookup, loadedAt: c.age()}
 	spread := time.Duration(hash % uint64(c.options.TTL/4+1))
 	e.refreshAt.Store(int64(c.age() + c.options.TTL - spread))
 	return e

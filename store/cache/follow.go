@@ -62,16 +62,23 @@ func (c *Cache) pauseAfter(ctx context.Context, err error, pause time.Duration) 
 	return min(2*pause, maxPause)
 }
 
-// catchUp reads the feed to its end and applies it.
+// catchUp reads the feed to its end and applies it. A long tail of changes, as an
+// import makes, takes seconds: until it is through, only the store is believed, so
+// that the last of them is enforced as soon as the first. If the store goes away
+// meanwhile, memory has to do.
 func (c *Cache) catchUp(ctx context.Context) error {
 	if err := c.Warm(ctx); err != nil {
 		return err
 	}
+	defer c.behindSince.Store(caughtUp)
 	for {
 		readAt, after := c.age(), c.position.Load()
 		entries, err := c.engine.Feed(ctx, after, feedPage)
 		if err != nil {
 			return fmt.Errorf("feed after revision %d: %w", after, err)
+		}
+		if len(entries) == feedPage && c.behindSince.Load() == caughtUp {
+			c.behindSince.Store(int64(readAt))
 		}
 		if len(entries) > 0 {
 			c.apply(entries)

@@ -329,3 +329,57 @@ func TestFollowPollsAtAModeratePaceWhateverTheHints(t *testing.T) {
 		})
 	}
 }
+
+// The last change of an import is enforced as soon as the first, though it takes
+// seconds to go through them all.
+func TestALongTailOfChangesIsNotBelievedInMemory(t *testing.T) {
+	applying, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	b := newBench(t, Options{OnChange: func([]linegate.AuditEntry) {
+		once.Do(func() {
+			close(applying)
+			<-goOn
+		})
+	}})
+	const count = feedPage + 10
+	for number := range count {
+		b.engine.put(subscriber(number))
+	}
+	b.warm()
+	suspended := make([]*linegate.Subscriber, count)
+	for number := range count {
+		suspended[number] = subscriber(number)
+		suspended[number].Status = linegate.StatusSuspended
+		b.engine.put(suspended[number])
+	}
+	require.True(t, b.knows(nameKey(count-1)))
+	b.follow()
+	<-applying // the first page; the last subscriber's change is on the second
+	assert.False(t, b.knows(nameKey(count-1)), "memory is not asked")
+	assert.False(t, b.knows(linegate.NewKey("demo", linegate.ByUsername, "new")), "nor for who may have come")
+	assert.Equal(t, linegate.StatusSuspended, b.load(nameKey(count-1)).Subscriber.Status)
+	assert.True(t, b.knows(nameKey(count-1)), "what was loaded since is believed")
+	close(goOn)
+	b.awaitCurrent()
+	assert.Zero(t, b.find(linegate.NewKey("demo", linegate.ByUsername, "new")), "memory is believed again")
+}
+
+func TestKeysThatAreLoadedOneByOneShareTheirSubscriber(t *testing.T) {
+	b := newBench(t, Options{})
+	b.engine.put(subscriber(1))
+	b.warm()
+	b.follow()
+	b.awaitApplied(b.engine.put(func() *linegate.Subscriber {
+		changed := subscriber(1)
+		changed.Status = linegate.StatusSuspended
+		return changed
+	}()))
+	keys := subscriber(1).Keys()
+	for _, key := range keys {
+		b.load(key)
+		b.cache.table.Wait()
+	}
+	for _, key := range keys[1:] {
+		assert.Same(t, b.find(keys[0]).Subscriber, b.find(key).Subscriber)
+	}
+}
