@@ -24,7 +24,7 @@ func TestAccountingIsAcknowledgedOnlyWhenDurable(t *testing.T) {
 
 	b.ledger.change(func() { b.ledger.hold, b.ledger.fails = false, linegate.ErrUnavailable })
 	b.send(radiusd.AcctPort, b.acct(wire.StatusStop, session("s1")))
-	require.Eventually(t, func() bool { return b.drops(telemetry.DropStoreUnavailable) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.drops(telemetry.DropStoreUnavailable) == 1 }, waitLimit, pollInterval)
 
 	b.ledger.change(func() { b.ledger.refuses = linegate.ErrOverloaded })
 	b.unanswered(radiusd.AcctPort, b.acct(wire.StatusStop, session("s1")))

@@ -161,7 +161,7 @@ func TestNoAnswerWhileTheStoreIsAway(t *testing.T) {
 	b.directory.change(func() { b.directory.fails = linegate.ErrUnavailable })
 	raw := b.pap("alice", "secretpw", "olt1")
 	b.send(radiusd.AuthPort, raw)
-	require.Eventually(t, func() bool { return b.drops(telemetry.DropStoreUnavailable) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.drops(telemetry.DropStoreUnavailable) == 1 }, waitLimit, pollInterval)
 	b.unanswered(radiusd.AuthPort, nil)
 
 	b.directory.change(func() { b.directory.fails = nil })
@@ -294,7 +294,7 @@ func TestAnUnknownClientGetsNothing(t *testing.T) {
 		nas.Address = netip.MustParsePrefix("192.0.2.1/32")
 	})
 	b.send(radiusd.AuthPort, b.pap("alice", "secretpw", "olt1"))
-	require.Eventually(t, func() bool { return b.drops(telemetry.DropUnknownClient) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.drops(telemetry.DropUnknownClient) == 1 }, waitLimit, pollInterval)
 }
 
 func TestTheFirstPacketDecidesWhetherMessageAuthenticatorIsRequired(t *testing.T) {
@@ -387,7 +387,7 @@ func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 	b.ledger.change(func() { b.ledger.hold = true })
 	raw := b.acct(wire.StatusStart, session("last"))
 	b.send(radiusd.AcctPort, raw)
-	require.Eventually(t, func() bool { return len(b.ledger.recorded()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.ledger.recorded()) == 1 }, waitLimit, pollInterval)
 	stopped := make(chan struct{})
 	go func() { b.stop(); close(stopped) }()
 	select {

@@ -21,6 +21,12 @@ import (
 
 const secret = "testing123"
 
+// How long tests wait for what is to happen at once, and how often they look.
+const (
+	waitLimit    = 10 * time.Second
+	pollInterval = time.Millisecond
+)
+
 // directory is a Directory in memory. What is in later is only found by Load,
 // which waits for gate when there is one.
 type directory struct {

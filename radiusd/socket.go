@@ -35,6 +35,7 @@ type socket struct {
 	// Used by the loop alone.
 	scratch Scratch
 	out     [wire.MaxPacketSize]byte
+	lost    uint32 // packets that the kernel dropped, as last told
 }
 
 // listen opens a socket. address is host:port; an empty host means all addresses
@@ -60,8 +61,9 @@ type peer struct {
 	control []byte // names our address, in the kernel's own form; empty: the socket has just one
 }
 
-// controlSize holds the control message of either family.
-const controlSize = 64
+// controlSize holds the control messages of both families and the count of lost
+// packets.
+const controlSize = 128
 
 // loop reads and handles packets until the socket's read deadline passes.
 func (s *socket) loop() error {
@@ -79,7 +81,17 @@ func (s *socket) loop() error {
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		s.receive(datagram[:n], peer{address: from, control: replyFrom(control[:controlLength])}, time.Now())
+		reply, lost := readControl(control[:controlLength])
+		s.countLost(lost)
+		s.receive(datagram[:n], peer{address: from, control: reply}, time.Now())
+	}
+}
+
+// countLost counts the packets that the kernel had to drop since the last one.
+func (s *socket) countLost(lost uint32) {
+	if lost > s.lost {
+		s.server.metrics.DropMany(telemetry.DropSocketFull, uint64(lost-s.lost))
+		s.lost = lost
 	}
 }
 

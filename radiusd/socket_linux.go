@@ -12,11 +12,12 @@ import (
 const sharesAddress = true
 
 // prepareSocket lets several sockets share an address, and makes the kernel tell
-// with each packet which of our addresses it was sent to.
+// with each packet which of our addresses it was sent to and how many it dropped.
 func prepareSocket(raw syscall.RawConn) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
 		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
 		// One of the two does not apply to the socket's family.
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
@@ -27,24 +28,31 @@ func prepareSocket(raw syscall.RawConn) error {
 	return failed
 }
 
-// replyFrom turns a received control message, in place, into one that sends from
-// the address it names: the kernel uses the same structure both ways (ip(7),
-// ipv6(7)). The interface is left to routing, except for link-local addresses.
-func replyFrom(control []byte) []byte {
-	if len(control) < unix.SizeofCmsghdr {
-		return nil
-	}
-	data := control[unix.CmsgLen(0):]
-	level, kind := binary.NativeEndian.Uint32(control[8:]), binary.NativeEndian.Uint32(control[12:])
-	switch {
-	case level == unix.IPPROTO_IP && kind == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
-		clear(data[:4]) // ipi_ifindex; ipi_spec_dst, the address to send from, follows
-		return control[:unix.CmsgSpace(unix.SizeofInet4Pktinfo)]
-	case level == unix.IPPROTO_IPV6 && kind == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
-		if linkLocal := data[0] == 0xfe && data[1]&0xc0 == 0x80; !linkLocal {
-			clear(data[16:20]) // ipi6_ifindex, behind the address
+// readControl reads what the kernel tells with a packet. reply is a control
+// message, made in place, that sends from the address the packet was sent to: the
+// kernel uses the same structure both ways (ip(7), ipv6(7)). The interface is left
+// to routing, except for link-local addresses. lost is how many packets the socket
+// had no room for since it was opened (SO_RXQ_OVFL, socket(7)); 0: none, or not told.
+func readControl(control []byte) (reply []byte, lost uint32) {
+	for len(control) >= unix.SizeofCmsghdr {
+		header, data, rest, err := unix.ParseOneSocketControlMessage(control)
+		if err != nil {
+			break
 		}
-		return control[:unix.CmsgSpace(unix.SizeofInet6Pktinfo)]
+		message := control[:len(control)-len(rest)]
+		control = rest
+		switch {
+		case header.Level == unix.SOL_SOCKET && header.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
+			lost = binary.NativeEndian.Uint32(data)
+		case header.Level == unix.IPPROTO_IP && header.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo && reply == nil:
+			clear(data[:4]) // ipi_ifindex; ipi_spec_dst, the address to send from, follows
+			reply = message
+		case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo && reply == nil:
+			if linkLocal := data[0] == 0xfe && data[1]&0xc0 == 0x80; !linkLocal {
+				clear(data[16:20]) // ipi6_ifindex, behind the address
+			}
+			reply = message
+		}
 	}
-	return nil
+	return reply, lost
 }

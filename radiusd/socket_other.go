@@ -11,6 +11,6 @@ const sharesAddress = false
 // prepareSocket has nothing to do where sockets can't share an address.
 func prepareSocket(syscall.RawConn) error { return nil }
 
-// replyFrom leaves the address that answers come from to the system: listen on
+// readControl leaves the address that answers come from to the system: listen on
 // each address by itself where there are several.
-func replyFrom([]byte) []byte { return nil }
+func readControl([]byte) (reply []byte, lost uint32) { return nil, 0 }

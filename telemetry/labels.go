@@ -22,6 +22,7 @@ const (
 	DropStoreUnavailable      Drop = "store_unavailable"   // nothing is known about whom it is about
 	DropNoAcctFields          Drop = "no_acct_fields"      // an Accounting-Request that lacks what RFC 2866 section 4.1 demands
 	DropSendFailed            Drop = "send_failed"         // the reply could not be handed to the network
+	DropSocketFull            Drop = "socket_full"         // the kernel dropped it: packets came faster than they were read
 	DropReceiveFailed         Drop = "receive_failed"      // the network reported an error in place of a packet
 )
 
@@ -31,7 +32,7 @@ func Drops() []Drop {
 		DropUnknownClient, DropMalformed, DropBadAuthenticator, DropBadMessageAuthenticator,
 		DropMissingMessageAuthenticator, DropProxyStateUnprotected, DropUnknownCode, DropWrongPort,
 		DropDuplicateInFlight, DropOverloaded, DropStoreUnavailable, DropNoAcctFields,
-		DropSendFailed, DropReceiveFailed,
+		DropSendFailed, DropSocketFull, DropReceiveFailed,
 	}
 }
 

@@ -71,6 +71,13 @@ func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 // Drop counts a packet that gets no answer.
 func (m *Metrics) Drop(reason Drop) { m.drops.add(reason) }
 
+// DropMany counts packets that were dropped before they could be seen one by one.
+func (m *Metrics) DropMany(reason Drop, count uint64) {
+	if counter, listed := m.drops[reason]; listed {
+		counter.Add(float64(count))
+	}
+}
+
 // Duplicate counts a request that came again.
 func (m *Metrics) Duplicate(kind Duplicate) { m.duplicates.add(kind) }
 

@@ -33,7 +33,7 @@ func (m *Metrics) defineSampled() {
 	m.activeByVLAN, m.nasProtection = &snapshot{}, &snapshot{}
 
 	m.sampled(KindGauge, "radius_queue_depth",
-		"Packets that wait in the listener's queue.", m.queueDepth, "listener")
+		"Requests of the listener that were read and wait: auth for facts from the store or a password hash, acct for their commit.", m.queueDepth, "listener")
 	m.sampled(KindGauge, "radius_ledger_queue_depth",
 		"Accounting events that wait for their commit.", m.ledgerDepth)
 	m.sampled(KindCounter, "radius_reply_cache_evictions_total",

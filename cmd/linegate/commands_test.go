@@ -246,6 +246,24 @@ func TestAStoreThatCannotBeOpenedSaysSo(t *testing.T) {
 	assert.ErrorContains(t, run(t, "", "profile", "list").err, "key file key: holds no key")
 }
 
+func TestAKeyThatIsMissingIsNotReplaced(t *testing.T) {
+	freshStore(t)
+	require.NoError(t, os.WriteFile("isp.yaml", []byte("tenants: [{name: isp}]\n"), 0o600))
+	require.NoError(t, run(t, "", "apply", "-f", "isp.yaml").err)
+	require.NoError(t, os.Remove("test.db.key"))
+	assert.ErrorContains(t, run(t, "", "profile", "list").err, "put back the key file")
+	assert.NoFileExists(t, "test.db.key")
+}
+
+func TestErrorsShowControlCharacters(t *testing.T) {
+	assert.Equal(t, "a\\x1b[31m b\n\tc ü", printable("a\x1b[31m b\n\tc ü"))
+}
+
+func TestTheBannerNamesAnAddressToSendTo(t *testing.T) {
+	assert.Equal(t, "127.0.0.1:1812", reachable(netip.MustParseAddrPort("[::]:1812")).String())
+	assert.Equal(t, "192.0.2.1:1812", reachable(netip.MustParseAddrPort("192.0.2.1:1812")).String())
+}
+
 func TestVersionTellsTheBuild(t *testing.T) {
 	assert.Regexp(t, `(?m)^go +go1\.`, run(t, "", "version").stdout)
 	info := &debug.BuildInfo{GoVersion: "go1.26.0", Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}

@@ -31,6 +31,9 @@ func newConfigCheckCommand(c *cli) *cobra.Command {
 			if _, err := config.Load(path); err != nil {
 				return err
 			}
+			if c.output != formatTable {
+				return show(cmd.OutOrStdout(), c.output, record{{"file", path}, {"ok", true}})
+			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", path)
 			return err
 		},

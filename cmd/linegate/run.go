@@ -41,6 +41,9 @@ func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
 	if !embedded {
 		return nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
 	}
+	if err := keyBelongs(path, cfg.KeyFile); err != nil {
+		return nil, err
+	}
 	sealer, err := store.OpenKeyFile(cfg.KeyFile)
 	if err != nil {
 		return nil, err
@@ -50,6 +53,19 @@ func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
 		return nil, fmt.Errorf("store %s: %w", cfg.Store, err)
 	}
 	return engine, nil
+}
+
+// keyBelongs fails when there is a store and not its key: a new key would open
+// nothing, and the next backup of keys would take it for the right one.
+func keyBelongs(path, keyFile string) error {
+	held, err := os.Stat(path)
+	if err != nil || held.Size() == 0 {
+		return nil // no store yet, or opening it will tell
+	}
+	if _, err := os.Stat(keyFile); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("key file %s: missing, though the store %s is there: put back the key file that belongs to it", keyFile, path)
+	}
+	return nil
 }
 
 // withStore runs fn with the configured store open, which has to be there: a

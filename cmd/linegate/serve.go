@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -92,8 +93,17 @@ func (d *daemon) banner(out io.Writer) {
 	if d.cfg.ApplyOnFirstStart != "" {
 		fmt.Fprintf(out, "Try it, from this machine:\n"+
 			`  echo 'User-Name=alice,User-Password=secretpw,ADSL-Agent-Circuit-Id="olt1 xpon 0/1/1",ADSL-Agent-Remote-Id=ONT1' | radclient %s auth testing123`+"\n",
-			d.server.Addresses(radiusd.AuthPort)[0])
+			reachable(d.server.Addresses(radiusd.AuthPort)[0]))
 	}
+}
+
+// reachable is how a client on this machine reaches an address: a wildcard is
+// none to send to.
+func reachable(address netip.AddrPort) netip.AddrPort {
+	if address.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), address.Port())
+	}
+	return address
 }
 
 func joined[T fmt.Stringer](addresses []T) string {

@@ -21,7 +21,8 @@ func ParseHex(text string) ([]byte, error) {
 		}, digits)
 		octets, err := hex.DecodeString(digits)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %q is not pairs of hex digits", number+1, strings.TrimSpace(line))
+			line = strings.TrimSpace(line)
+			return nil, fmt.Errorf("line %d: %q is not pairs of hex digits", number+1, line[:min(len(line), 60)])
 		}
 		packet = append(packet, octets...)
 	}
