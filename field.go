@@ -2,6 +2,7 @@ package linegate
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,12 @@ type Field struct {
 }
 
 // Fields returns all properties in the column order of the CSV.
-func Fields() []Field {
+func Fields() []Field { return slices.Clone(fields) }
+
+// fields is never changed.
+var fields = allFields()
+
+func allFields() []Field {
 	return []Field{
 		{Name: "username", Allowed: "1 to 253 octets",
 			Get: func(s *Subscriber) string { return s.Username },
@@ -102,7 +108,7 @@ func (s *Subscriber) Diff(old *Subscriber) []FieldChange {
 		old = &Subscriber{}
 	}
 	var changes []FieldChange
-	for _, field := range Fields() {
+	for _, field := range fields {
 		before, after := field.Get(old), field.Get(s)
 		if field.Name == "password" && old.Credential != s.Credential {
 			before, after = describe(old.Credential), describe(s.Credential)+" (changed)"

@@ -16,6 +16,16 @@ type update struct {
 	w     *writing
 	actor string
 	known map[string]bool // tenants found so far
+
+	// last is what was read last, as whoever looks for a subscriber mostly puts it
+	// next; the zero value when it was written since.
+	last sighting
+}
+
+// sighting is a subscriber's name and who has it; nil: nobody.
+type sighting struct {
+	tenant, key string
+	subscriber  *linegate.Subscriber
 }
 
 var _ store.Tx = (*update)(nil)
@@ -79,14 +89,21 @@ func (u *update) PutTenant(tenant linegate.Tenant) (linegate.Outcome, error) {
 
 // Subscriber implements store.Tx.
 func (u *update) Subscriber(tenant, username string) (sub *linegate.Subscriber, err error) {
-	err = u.w.row(subscriberByName, func(row scanner) (err error) {
-		sub, err = u.store.scanSubscriber(row)
-		return err
-	}, tenant, linegate.ComparableUsername(username))
-	if err != nil {
-		return nil, fmt.Errorf("subscriber %q of tenant %s: %w", username, tenant, err)
+	key := linegate.ComparableUsername(username)
+	if u.last.tenant != tenant || u.last.key != key {
+		err = u.w.row(subscriberByName, func(row scanner) (err error) {
+			sub, err = u.store.scanSubscriber(row)
+			return err
+		}, tenant, key)
+		if err != nil && !errors.Is(err, linegate.ErrNotFound) {
+			return nil, fmt.Errorf("subscriber %q of tenant %s: %w", username, tenant, err)
+		}
+		u.last = sighting{tenant: tenant, key: key, subscriber: sub}
 	}
-	return sub, nil
+	if u.last.subscriber == nil {
+		return nil, fmt.Errorf("subscriber %q of tenant %s: %w", username, tenant, linegate.ErrNotFound)
+	}
+	return u.last.subscriber.Clone(), nil
 }
 
 // PutSubscriber implements store.Tx.
@@ -114,7 +131,7 @@ func (u *update) PutSubscriber(given *linegate.Subscriber) (linegate.Outcome, er
 	if len(entry.Changes) == 0 {
 		return linegate.Unchanged, nil
 	}
-	entry.ID = sub.ID
+	entry.ID, u.last = sub.ID, sighting{}
 	if sub.Revision, err = u.audit(entry); err != nil {
 		return "", err
 	}
@@ -136,6 +153,7 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 	if err != nil {
 		return err
 	}
+	u.last = sighting{}
 	revision, err := u.audit(linegate.AuditEntry{Kind: linegate.AuditSubscriber, Tenant: tenant, Name: old.Username,
 		ID: old.ID, Outcome: linegate.Deleted, Keys: old.Keys()})
 	if err != nil {
