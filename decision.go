@@ -11,7 +11,7 @@ const (
 	ReasonAmbiguousIdentity Reason = "ambiguous_identity"  // the circuit or MAC belongs to several
 	ReasonWrongPassword     Reason = "wrong_password"      // or CHAP, MS-CHAP response
 	ReasonMissingPassword   Reason = "missing_password"    // the subscriber has one, the request none
-	ReasonMethodNeedsClear  Reason = "method_needs_clear"  // CHAP or MS-CHAP against a hashed password
+	ReasonMethodNeedsClear  Reason = "method_needs_clear"  // CHAP or MS-CHAP against a hashed password, MS-CHAPv2 against none
 	ReasonMethodNotAllowed  Reason = "method_not_allowed"  // MS-CHAPv1 without allow_mschapv1, or EAP
 	ReasonLineNotIdentified Reason = "line_not_identified" // no password is stored and the line doesn't match
 	ReasonSuspended         Reason = "suspended"           // and no walled garden

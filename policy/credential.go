@@ -23,6 +23,8 @@ func unproven(request *linegate.Request, facts linegate.Facts) linegate.Reason {
 	switch {
 	case proof.Method == linegate.MethodEAP:
 		return linegate.ReasonMethodNotAllowed
+	case credential.Kind == linegate.CredentialNone && proof.Method == linegate.MethodMSCHAPv2:
+		return linegate.ReasonMethodNeedsClear // the client would hang up without our own proof
 	case credential.Kind == linegate.CredentialNone:
 		return ""
 	case proof.Method == linegate.MethodNone:

@@ -80,6 +80,7 @@ func TestDecide(t *testing.T) {
 		"terminated":                           {alice(func(s *linegate.Subscriber) { s.Status = linegate.StatusTerminated }), right, own, linegate.Settings{}, linegate.ReasonTerminated, ""},
 		"IPoE from the own line":               {alice(withoutPassword), none, own, linegate.Settings{}, linegate.ReasonAuthorized, linegate.Option82Match},
 		"IPoE with the MAC as password":        {alice(withoutPassword), pap("02:00:00:00:01:01"), own, linegate.Settings{}, linegate.ReasonAuthorized, linegate.Option82Match},
+		"no password and MS-CHAPv2":            {alice(withoutPassword), linegate.Proof{Method: linegate.MethodMSCHAPv2}, own, linegate.Settings{}, linegate.ReasonMethodNeedsClear, ""},
 		"IPoE from elsewhere":                  {alice(withoutPassword), none, wrong, linegate.Settings{}, linegate.ReasonOption82Mismatch, linegate.Option82Mismatch},
 		"IPoE from elsewhere under log":        {alice(func(s *linegate.Subscriber) { withoutPassword(s); withPolicy(linegate.Option82Log)(s) }), none, wrong, linegate.Settings{}, linegate.ReasonLineNotIdentified, linegate.Option82Mismatch},
 		"IPoE from elsewhere under ignore":     {alice(func(s *linegate.Subscriber) { withoutPassword(s); withPolicy(linegate.Option82Ignore)(s) }), none, wrong, linegate.Settings{}, linegate.ReasonLineNotIdentified, linegate.Option82Ignored},

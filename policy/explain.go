@@ -74,6 +74,9 @@ func credentialDetail(request *linegate.Request, facts linegate.Facts, reason li
 	case linegate.ReasonMissingPassword:
 		return "a password is stored, the request brings none"
 	case linegate.ReasonMethodNeedsClear:
+		if facts.Subscriber.Credential.Kind == linegate.CredentialNone {
+			return fmt.Sprintf("%s needs a stored password, and there is none", method)
+		}
 		return fmt.Sprintf("%s needs the password in clear, only its %s hash is stored", method, facts.Subscriber.Credential.Kind)
 	case linegate.ReasonMethodNotAllowed:
 		return fmt.Sprintf("%s is not allowed on NAS %s", method, request.NAS.Name)

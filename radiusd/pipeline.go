@@ -116,7 +116,7 @@ func (x *exchange) status() {
 
 // answer sends a reply and keeps it for duplicates.
 func (x *exchange) answer(reply []byte, code telemetry.ReplyCode) {
-	x.socket.replies.finish(x.ticket, reply, x.received)
+	x.socket.replies.finish(x.ticket, reply, x.socket.server.options.Now())
 	x.client.tenant.Reply(code)
 	x.transmit(reply)
 }
