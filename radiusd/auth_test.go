@@ -138,6 +138,16 @@ func TestIPoESubscriberIsFoundByCircuitAndByMAC(t *testing.T) {
 	assert.EqualValues(t, 10, b.count("radius_decisions_total", map[string]string{"reason": string(linegate.ReasonOption82Mismatch)}), "each notation found him")
 }
 
+func TestACircuitOfTwoSubscribersIdentifiesNeither(t *testing.T) {
+	b := start(t, nil)
+	b.directory.change(func() {
+		b.directory.known[linegate.NewKey("demo", linegate.ByCircuit, "olt7")] = linegate.Lookup{Ambiguous: true}
+	})
+	request := b.access(func(raw []byte, _ [16]byte) []byte { return wire.AppendVendorAttribute(raw, 3561, 1, []byte("olt7")) })
+	assert.Equal(t, wire.AccessReject, b.ask(radiusd.AuthPort, request).Code())
+	assert.EqualValues(t, 1, b.count("radius_decisions_total", map[string]string{"reason": string(linegate.ReasonAmbiguousIdentity)}))
+}
+
 func TestASubscriberOutsideMemoryIsLoadedWithoutBlockingOthers(t *testing.T) {
 	b := start(t, nil)
 	b.alice()
@@ -338,18 +348,20 @@ func TestStatusServerIsAnsweredOnBothPorts(t *testing.T) {
 }
 
 func TestAnswersLeaveFromTheAddressThatWasAsked(t *testing.T) {
-	b := start(t, func(nas *linegate.NAS, options *radiusd.Options) {
-		nas.Address = netip.MustParsePrefix("127.0.0.0/8")
-		options.Auth = []string{":0"}
-	})
-	port := b.server.Addresses(radiusd.AuthPort)[0].Port()
-	for _, asked := range []string{"127.0.0.1", "127.0.0.2", "127.1.2.3"} {
-		// A connected socket takes answers from the asked address only.
-		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(asked), port)))
-		require.NoError(t, err)
-		b.conns[radiusd.AuthPort] = conn
-		b.ask(radiusd.AuthPort, b.pap("nobody", "x", "x"))
-		require.NoError(t, conn.Close())
+	for _, wildcard := range []string{":0", "0.0.0.0:0"} {
+		b := start(t, func(nas *linegate.NAS, options *radiusd.Options) {
+			nas.Address = netip.MustParsePrefix("127.0.0.0/8")
+			options.Auth = []string{wildcard}
+		})
+		port := b.server.Addresses(radiusd.AuthPort)[0].Port()
+		for _, asked := range []string{"127.0.0.1", "127.0.0.2", "127.1.2.3"} {
+			// A connected socket takes answers from the asked address only.
+			conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(asked), port)))
+			require.NoError(t, err)
+			b.conns[radiusd.AuthPort] = conn
+			b.ask(radiusd.AuthPort, b.pap("nobody", "x", "x"))
+			require.NoError(t, conn.Close())
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ func TestReplyCacheFollowsRFC5080(t *testing.T) {
 	seen, _, _ = cache.begin(cacheKey(2), other, now)
 	assert.Equal(t, sightedInFlight, seen, "a stale ticket changes nothing")
 	cache.forget(stale)
+	seen, _, _ = cache.begin(cacheKey(2), other, now)
+	assert.Equal(t, sightedInFlight, seen, "nor when it is given up")
 	cache.forget(fresh)
 	seen, _, _ = cache.begin(cacheKey(2), other, now)
 	assert.Equal(t, sightedNew, seen, "given up")
