@@ -61,8 +61,15 @@ type AccountingEvent struct {
 // EndsAll reports whether the event closes every session of its NAS.
 func (e *AccountingEvent) EndsAll() bool { return e.Status == AcctOn || e.Status == AcctOff }
 
+// longestSession is the longest Acct-Session-Time that is believed, in seconds:
+// ten years. More comes from a broken counter.
+const longestSession = 10 * 365 * 24 * 60 * 60
+
 // StartedAt is when the event's session began, as far as the event tells.
 func (e *AccountingEvent) StartedAt() time.Time {
+	if e.SessionTime > longestSession {
+		return e.At
+	}
 	return e.At.Add(-time.Duration(e.SessionTime) * time.Second)
 }
 

@@ -86,6 +86,10 @@ func TestWhichEventsBelongToASession(t *testing.T) {
 	}
 }
 
+func TestABrokenSessionTimeTellsNoStart(t *testing.T) {
+	assert.Equal(t, noon, event(linegate.AcctStop, 0, 4294967295).StartedAt())
+}
+
 func TestRecordKeyKnowsARetransmission(t *testing.T) {
 	first, again := event(linegate.AcctInterim, 300, 300), event(linegate.AcctInterim, 301, 300)
 	assert.Equal(t, first.RecordKey("id"), again.RecordKey("id"))

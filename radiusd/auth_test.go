@@ -91,6 +91,18 @@ func TestCHAPAndMSCHAPv2(t *testing.T) {
 	assert.Contains(t, string(microsoftAttributes(reject)[wire.MSCHAPError]), "E=691")
 }
 
+func TestTwoProofsAtOnceAreNone(t *testing.T) {
+	b := start(t, nil)
+	b.alice()
+	both := b.access(func(raw []byte, authenticator [16]byte) []byte {
+		raw = wire.AppendVendorAttribute(wire.AppendText(raw, wire.UserName, "alice"), 3561, 1, []byte("olt1"))
+		response := linegate.CHAPResponse(5, "secretpw", authenticator[:])
+		raw = wire.AppendAttribute(raw, wire.CHAPPassword, append([]byte{5}, response[:]...))
+		return wire.AppendAttribute(raw, wire.UserPassword, b.signer.HidePassword(nil, "secretpw", authenticator))
+	})
+	assert.Equal(t, wire.AccessReject, b.ask(radiusd.AuthPort, both).Code())
+}
+
 func TestMSCHAPv1AndEAPAreRejectedInTheirOwnTerms(t *testing.T) {
 	b := start(t, nil)
 	b.alice()

@@ -40,6 +40,8 @@ func (c *Client) ReadRequest(packet wire.Packet, scratch *Scratch) linegate.Requ
 		}
 	}
 	switch {
+	case packet.Find(wire.UserPassword) != nil && packet.Find(wire.CHAPPassword) != nil:
+		request.Proof = linegate.Proof{Method: linegate.MethodNone} // not both, says RFC 2865 section 4.1: neither counts
 	case request.Proof.Method == "":
 		request.Proof.Method = linegate.MethodNone
 	case request.Proof.Method == linegate.MethodCHAP && chapChallenge != nil:
