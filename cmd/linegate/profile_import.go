@@ -114,7 +114,6 @@ func newProgress(out io.Writer, file *os.File) *progressbar.ProgressBar {
 		progressbar.OptionSetWriter(out),
 		progressbar.OptionSetVisibility(isTerminal(out)),
 		progressbar.OptionSetDescription("importing"),
-		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
 	)
