@@ -75,8 +75,9 @@ func (s *socket) loop() error {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
 			return nil
 		case err != nil:
-			// An ICMP error about an earlier answer, or a passing shortage: the next
-			// packet has nothing to do with it.
+			// A passing shortage, or an error about an earlier answer: the next packet
+			// has nothing to do with it. The pause keeps a lasting error from spinning.
+			time.Sleep(time.Millisecond)
 			s.server.drop(telemetry.DropReceiveFailed, peer{}, nil, err)
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -128,27 +129,36 @@ func (d *daemon) registerMetrics() {
 func (d *daemon) run(ctx context.Context) error {
 	behind, release := context.WithCancel(context.WithoutCancel(ctx))
 	defer release()
-	var helpers, front errgroup.Group
-	helpers.Go(func() error { return d.ledger.Run(behind) })
-	helpers.Go(func() error { return d.bookkeeper.Run(behind) })
+	var writers errgroup.Group
+	writers.Go(func() error { return d.ledger.Run(behind) })
+	writers.Go(func() error { return d.bookkeeper.Run(behind) })
 
+	front, ctx := errgroup.WithContext(ctx) // a socket that fails ends the whole
 	front.Go(func() error { return d.server.Run(ctx) })
 	front.Go(func() error { d.fillAndFollow(ctx); return nil })
 	front.Go(func() error { d.countActive(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})
-		front.Go(func() error { return api.Serve(ctx, d.http, handler, d.logger.Logger) })
+		front.Go(func() error { d.serveHTTP(ctx, handler); return nil })
 	}
 	d.logger.Info("serving", "auth", joined(d.server.Addresses(radiusd.AuthPort)), "acct", joined(d.server.Addresses(radiusd.AcctPort)))
 	err := front.Wait()
 	release()
-	if late := helpers.Wait(); err == nil {
+	if late := writers.Wait(); err == nil {
 		err = late
 	}
 	d.cache.Close()
 	d.logger.Info("stopped")
 	return err
+}
+
+// serveHTTP serves until ctx ends. Its failure is no reason to leave subscribers
+// without an answer.
+func (d *daemon) serveHTTP(ctx context.Context, handler http.Handler) {
+	if err := api.Serve(ctx, d.http, handler, d.logger.Logger); err != nil {
+		d.logger.Error("metrics and health are not served any more", "error", err.Error())
+	}
 }
 
 // retryInterval is how long the daemon waits before it asks an unwilling store
