@@ -11,8 +11,7 @@ type Key string
 // notation, so that all notations find the same subscriber; for ByMAC the value
 // is the notation of MAC.String.
 func AppendKey[T ~string | ~[]byte](buffer []byte, tenant string, by Identity, value T) []byte {
-	buffer = append(buffer, tenant...)
-	buffer = append(buffer, 0, by[0], 0)
+	buffer = appendKeyStart(buffer, tenant, by)
 	if by != ByCircuit {
 		if mac, ok := ParseMAC(value); ok {
 			return appendMAC(buffer, mac)
@@ -23,9 +22,12 @@ func AppendKey[T ~string | ~[]byte](buffer []byte, tenant string, by Identity, v
 
 // AppendMACKey appends the ByMAC key of an address.
 func AppendMACKey(buffer []byte, tenant string, mac MAC) []byte {
-	buffer = append(buffer, tenant...)
-	buffer = append(buffer, 0, ByMAC[0], 0)
-	return appendMAC(buffer, mac)
+	return appendMAC(appendKeyStart(buffer, tenant, ByMAC), mac)
+}
+
+// appendKeyStart appends what stands before the value. Neither part holds a NUL.
+func appendKeyStart(buffer []byte, tenant string, by Identity) []byte {
+	return append(append(buffer, tenant...), 0, by[0], 0)
 }
 
 // NewKey is AppendKey into fresh memory.

@@ -17,6 +17,7 @@ type Scratch struct {
 func (c *Client) ReadRequest(packet wire.Packet, scratch *Scratch) linegate.Request {
 	request := linegate.Request{NAS: &c.NAS, Line: c.dialect.ReadLine(packet)}
 	var chapChallenge []byte
+	var pap, chap bool
 	for attribute := range packet.Attributes() {
 		switch attribute.Type {
 		case wire.UserName:
@@ -24,9 +25,11 @@ func (c *Client) ReadRequest(packet wire.Packet, scratch *Scratch) linegate.Requ
 		case wire.CallingStationID:
 			request.CallingStationID = attribute.Value
 		case wire.UserPassword:
+			pap = true
 			request.Proof.Method = linegate.MethodPAP
 			request.Proof.Password, _ = c.signer.RevealPassword(scratch.password[:0], attribute.Value, packet.Authenticator())
 		case wire.CHAPPassword:
+			chap = true
 			request.Proof.Method = linegate.MethodCHAP
 			if len(attribute.Value) == 17 {
 				request.Proof.ID, request.Proof.Response = attribute.Value[0], attribute.Value[1:]
@@ -40,7 +43,7 @@ func (c *Client) ReadRequest(packet wire.Packet, scratch *Scratch) linegate.Requ
 		}
 	}
 	switch {
-	case packet.Find(wire.UserPassword) != nil && packet.Find(wire.CHAPPassword) != nil:
+	case pap && chap:
 		request.Proof = linegate.Proof{Method: linegate.MethodNone} // not both, says RFC 2865 section 4.1: neither counts
 	case request.Proof.Method == "":
 		request.Proof.Method = linegate.MethodNone

@@ -29,7 +29,7 @@ type Metrics struct {
 	cacheHits      *readings
 	cacheMisses    *readings
 	cacheNegative  *readings
-	cacheEntries   *readings
+	cacheKeys      *readings
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
 

@@ -58,7 +58,7 @@ func fullMetrics() *Metrics {
 	m.RegisterLedger(func() int { return 5 })
 	m.RegisterLog(func() uint64 { return 6 })
 	m.RegisterReplyCaches(func() uint64 { return 8 })
-	m.RegisterCache(func() CacheStats { return CacheStats{Hits: 7, Misses: 8, Negative: 9, Entries: 10} })
+	m.RegisterCache(func() CacheStats { return CacheStats{Hits: 7, Misses: 8, Negative: 9, Keys: 10} })
 	return m
 }
 
@@ -71,9 +71,9 @@ func TestSampledMetricsShowWhatTheirSourcesSay(t *testing.T) {
 	assert.Equal(t, 7.0, value(t, m, "radius_cache_hits_total"))
 	assert.Equal(t, 8.0, value(t, m, "radius_cache_misses_total"))
 	assert.Equal(t, 9.0, value(t, m, "radius_cache_negative_hits_total"))
-	assert.Equal(t, 10.0, value(t, m, "radius_cache_entries"))
+	assert.Equal(t, 10.0, value(t, m, "radius_cache_keys"))
 	assert.Equal(t, dto.MetricType_COUNTER, gather(t, m)["radius_cache_hits_total"].GetType())
-	assert.Equal(t, dto.MetricType_GAUGE, gather(t, m)["radius_cache_entries"].GetType())
+	assert.Equal(t, dto.MetricType_GAUGE, gather(t, m)["radius_cache_keys"].GetType())
 }
 
 func TestARegisteredSourceReplacesTheEarlierOne(t *testing.T) {

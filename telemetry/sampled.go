@@ -17,7 +17,7 @@ type CacheStats struct {
 	Hits     uint64 // answered from the cache, negative answers included
 	Misses   uint64 // asked of the store
 	Negative uint64 // hits that said that nobody is known
-	Entries  int    // held now
+	Keys     int    // lookup keys known to exist, whether or not they are held
 }
 
 // VLANCount is how many subscribers of a tenant are online on a service VLAN.
@@ -29,7 +29,7 @@ type VLANCount struct {
 
 func (m *Metrics) defineSampled() {
 	m.queueDepth, m.ledgerDepth, m.logDropped, m.replyEvictions = &readings{}, &readings{}, &readings{}, &readings{}
-	m.cacheHits, m.cacheMisses, m.cacheNegative, m.cacheEntries = &readings{}, &readings{}, &readings{}, &readings{}
+	m.cacheHits, m.cacheMisses, m.cacheNegative, m.cacheKeys = &readings{}, &readings{}, &readings{}, &readings{}
 	m.activeByVLAN, m.nasProtection = &snapshot{}, &snapshot{}
 
 	m.sampled(KindGauge, "radius_queue_depth",
@@ -46,8 +46,8 @@ func (m *Metrics) defineSampled() {
 		"Lookups of a subscriber that had to ask the store.", m.cacheMisses)
 	m.sampled(KindCounter, "radius_cache_negative_hits_total",
 		"Lookups answered from the cache that nobody is known by that key.", m.cacheNegative)
-	m.sampled(KindGauge, "radius_cache_entries",
-		"Lookups that the cache holds.", m.cacheEntries)
+	m.sampled(KindGauge, "radius_cache_keys",
+		"Lookup keys of subscribers that are known to exist: names, circuits and MACs; those of the deleted until a restart.", m.cacheKeys)
 	m.sampled(KindGauge, "radius_active_subscribers_by_vlan",
 		"Open sessions on the service VLAN, as last counted in the store.", m.activeByVLAN, "tenant_id", "vlan_id")
 	m.sampled(KindGauge, "radius_nas_message_authenticator",
@@ -80,7 +80,7 @@ func (m *Metrics) RegisterCache(stats func() CacheStats) {
 	m.cacheHits.set(labels{}, func() float64 { return float64(stats().Hits) })
 	m.cacheMisses.set(labels{}, func() float64 { return float64(stats().Misses) })
 	m.cacheNegative.set(labels{}, func() float64 { return float64(stats().Negative) })
-	m.cacheEntries.set(labels{}, func() float64 { return float64(stats().Entries) })
+	m.cacheKeys.set(labels{}, func() float64 { return float64(stats().Keys) })
 }
 
 // SetActiveByVLAN replaces the whole set of counts: a VLAN that is not in it is

@@ -119,7 +119,7 @@ func (d *daemon) registerMetrics() {
 		stats := d.cache.Stats()
 		return telemetry.CacheStats{
 			Hits: stats.Hits + stats.NegativeHits + stats.FilteredUnknown, Misses: stats.Misses,
-			Negative: stats.NegativeHits + stats.FilteredUnknown, Entries: int(stats.Keys),
+			Negative: stats.NegativeHits + stats.FilteredUnknown, Keys: int(stats.Keys),
 		}
 	})
 }

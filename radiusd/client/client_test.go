@@ -86,7 +86,7 @@ func TestAnotherImplementationReadsEachMethod(t *testing.T) {
 				Attributes: wire.AppendText(nil, wire.NASIdentifier, "tester")}
 			request, err := builder().Access(nil, 7, login)
 			require.NoError(t, err)
-			packet, err := radius.Parse(request.Octets(), shared)
+			packet, err := radius.Parse(request.octets, shared)
 			require.NoError(t, err)
 			assert.Equal(t, radius.CodeAccessRequest, packet.Code)
 			assert.Equal(t, byte(7), packet.Identifier)
@@ -94,26 +94,26 @@ func TestAnotherImplementationReadsEachMethod(t *testing.T) {
 			assert.Equal(t, "tester", rfc2865.NASIdentifier_GetString(packet))
 			check(t, packet)
 
-			own, err := wire.Parse(request.Octets())
+			own, err := wire.Parse(request.octets)
 			require.NoError(t, err)
 			present, err := wire.NewSigner(secret).VerifyMessageAuthenticator(own)
 			assert.NoError(t, err)
 			assert.True(t, present)
-			assert.Equal(t, byte(wire.MessageAuthenticator), request.Octets()[20], "it comes first")
+			assert.Equal(t, byte(wire.MessageAuthenticator), request.octets[20], "it comes first")
 		})
 	}
 	request, err := builder().Accounting(nil, 8, wire.AppendInteger(nil, wire.AcctStatusType, wire.StatusStart))
 	require.NoError(t, err)
-	packet, err := radius.Parse(request.Octets(), shared)
+	packet, err := radius.Parse(request.octets, shared)
 	require.NoError(t, err)
 	assert.Equal(t, rfc2866.AcctStatusType_Value_Start, rfc2866.AcctStatusType_Get(packet))
-	assert.True(t, radius.IsAuthenticRequest(request.Octets(), shared))
+	assert.True(t, radius.IsAuthenticRequest(request.octets, shared))
 }
 
 func TestARequestWithoutANameHasNoUserName(t *testing.T) {
 	request, err := builder().Access(nil, 7, &Login{Method: MethodNone})
 	require.NoError(t, err)
-	packet, err := wire.Parse(request.Octets())
+	packet, err := wire.Parse(request.octets)
 	require.NoError(t, err)
 	assert.Nil(t, packet.Find(wire.UserName))
 }
@@ -156,7 +156,7 @@ func TestExchangeSendsTheSameOctetsAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, answer.Tries, 3)
 	for range 3 {
-		assert.Equal(t, request.Octets(), <-seen)
+		assert.Equal(t, request.octets, <-seen)
 	}
 }
 
@@ -244,7 +244,7 @@ func TestMSCHAPv2ProvesBothSides(t *testing.T) {
 		"a reject, which proves nothing": {wire.AccessReject, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, ma, err := request.verify(reply(request.Octets(), test.code, test.attributes...), wire.NewSigner(secret))
+			_, ma, err := request.verify(reply(request.octets, test.code, test.attributes...), wire.NewSigner(secret))
 			assert.ErrorIs(t, err, test.want)
 			assert.Equal(t, test.want == nil, ma)
 		})
@@ -279,7 +279,7 @@ func FuzzVerify(f *testing.F) {
 	signer := wire.NewSigner(secret)
 	request, err := builder().Access(nil, 9, &Login{UserName: "alice", Password: "secretpw", Method: MethodMSCHAPv2})
 	require.NoError(f, err)
-	f.Add(reply(request.Octets(), wire.AccessAccept))
+	f.Add(reply(request.octets, wire.AccessAccept))
 	f.Add(wire.AppendVendorAttribute(nil, wire.VendorMicrosoft, wire.MSCHAP2Success, nil))
 	f.Fuzz(func(t *testing.T, attributes []byte) {
 		_, _, err := request.verify(attributes, signer)

@@ -17,9 +17,6 @@ type Request struct {
 	success []byte // MS-CHAP2-Success without its first octet; nil: not MS-CHAPv2
 }
 
-// Octets returns the packet as it is sent.
-func (r Request) Octets() []byte { return r.octets }
-
 func (r Request) identifier() uint8 { return r.octets[1] }
 
 func (r Request) authenticator() [wire.AuthenticatorSize]byte {
