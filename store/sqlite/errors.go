@@ -34,3 +34,9 @@ func fail(err error) error {
 	}
 	return fmt.Errorf("%w: %w", linegate.ErrUnavailable, err)
 }
+
+// isBusy reports whether another connection's lock was in the way.
+func isBusy(err error) bool {
+	var said *sqlite.Error
+	return errors.As(err, &said) && said.Code()&0xff == sqlite3.SQLITE_BUSY
+}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,13 @@ import (
 const (
 	lookupConnections = 4
 	listConnections   = 4
+)
+
+const (
+	// busyTimeout is how long a lock is waited for; a large import by another
+	// process takes some.
+	busyTimeout = 30 * time.Second
+	takeUpRetry = 5 * time.Millisecond
 )
 
 // Store is a store.Engine over one database file. Other processes may have the
@@ -92,16 +100,39 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 	if s.lists, err = openPool(path, listConnections, url.Values{"_query_only": {"1"}}); err != nil {
 		return err
 	}
+	if err := s.takeUp(ctx); err != nil {
+		return err
+	}
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
 	return s.prepare(ctx)
 }
 
+// takeUp makes the writer's connection, which turns a new file to WAL. SQLite
+// does not wait for the lock that this needs, so whoever opens the file at the
+// same moment makes it fail: it is tried again for as long as any lock is waited
+// for.
+func (s *Store) takeUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for {
+		err := s.writer.PingContext(ctx)
+		if !isBusy(err) {
+			return fail(err)
+		}
+		select {
+		case <-time.After(takeUpRetry):
+		case <-ctx.Done():
+			return fail(err)
+		}
+	}
+}
+
 // openPool makes a pool of connections. Settings go into the data source name,
 // since SQLite keeps them by connection.
 func openPool(path string, connections int, settings url.Values) (*sql.DB, error) {
-	settings.Set("_busy_timeout", "30000") // milliseconds; a large import by another process takes some
+	settings.Set("_busy_timeout", strconv.FormatInt(busyTimeout.Milliseconds(), 10))
 	settings.Set("_foreign_keys", "1")
 	settings.Add("_pragma", "cache_size(-8000)")            // KiB
 	settings.Add("_pragma", "journal_size_limit(67108864)") // what the log shrinks to after a long list held it up
