@@ -56,6 +56,9 @@ type AccountingEvent struct {
 	DelegatedIPv6Prefix netip.Prefix
 	ServiceVLAN         VLAN // that the subscriber is granted when the event came
 	InnerVLAN           VLAN
+	// InterimInterval is how often the session is to report, in seconds, as far as
+	// is known when the event comes; 0: not known, or never.
+	InterimInterval uint32
 }
 
 // EndsAll reports whether the event closes every session of its NAS.

@@ -19,6 +19,7 @@ const (
 	ReasonOption82Mismatch  Reason = "option82_mismatch"   // under enforce
 	ReasonOption82Missing   Reason = "option82_missing"    // under enforce
 	ReasonNoProfile         Reason = "no_profile"          // with no_profile: reject
+	ReasonSessionLimit      Reason = "session_limit"       // as many CPE as max_sessions are online already
 )
 
 // Reasons returns the closed list.
@@ -27,7 +28,7 @@ func Reasons() []Reason {
 		ReasonAuthorized, ReasonWalledGarden, ReasonUnknownSubscriber, ReasonAmbiguousIdentity,
 		ReasonWrongPassword, ReasonMissingPassword, ReasonMethodNeedsClear, ReasonMethodNotAllowed,
 		ReasonLineNotIdentified, ReasonSuspended, ReasonTerminated,
-		ReasonOption82Mismatch, ReasonOption82Missing, ReasonNoProfile,
+		ReasonOption82Mismatch, ReasonOption82Missing, ReasonNoProfile, ReasonSessionLimit,
 	}
 }
 

@@ -88,6 +88,7 @@ func allFields() []Field {
 		nameField("stateful_ipv6_pool", func(p *NetworkProfile) *string { return &p.StatefulIPv6Pool }),
 		secondsField("session_timeout", 1, func(p *NetworkProfile) *time.Duration { return &p.SessionTimeout }),
 		secondsField("acct_interim_interval", 60, func(p *NetworkProfile) *time.Duration { return &p.AcctInterimInterval }),
+		sessionsField("max_sessions", func(p *NetworkProfile) *uint16 { return &p.MaxSessions }),
 		vlanField("walled_garden_vlan", true, func(p *NetworkProfile) *VLAN { return &p.WalledGarden.ServiceVLAN }),
 		nameField("walled_garden_filter", func(p *NetworkProfile) *string { return &p.WalledGarden.FilterID }),
 		nameField("walled_garden_pool", func(p *NetworkProfile) *string { return &p.WalledGarden.Pool }),
@@ -223,6 +224,22 @@ func secondsField(name string, least uint64, at func(*NetworkProfile) *time.Dura
 			value, err := parseNumber(name, text, least, 365*day)
 			if err == nil {
 				*at(p) = time.Duration(value) * time.Second
+			}
+			return err
+		})
+	field.Extra = true
+	return field
+}
+
+// sessionsField is a number of sessions.
+func sessionsField(name string, at func(*NetworkProfile) *uint16) Field {
+	const most = 10_000
+	field := profileField(name, "1 to 10000 sessions at a time",
+		func(p *NetworkProfile) string { return itoa(*at(p)) },
+		func(p *NetworkProfile, text string) error {
+			value, err := parseNumber(name, text, 1, most)
+			if err == nil {
+				*at(p) = uint16(value)
 			}
 			return err
 		})

@@ -69,6 +69,7 @@ type NetworkProfile struct {
 	Rate                Rate
 	SessionTimeout      time.Duration // whole seconds; 0: the server's default
 	AcctInterimInterval time.Duration // whole seconds, 60 or more; 0: the server's default
+	MaxSessions         uint16        // open at the same time, see Admission; 0: no limit
 
 	WalledGarden WalledGarden
 }

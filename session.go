@@ -35,6 +35,7 @@ type Session struct {
 	DelegatedIPv6Prefix netip.Prefix `json:"delegated_ipv6_prefix"`
 	ServiceVLAN         VLAN         `json:"service_vlan"`
 	InnerVLAN           VLAN         `json:"inner_vlan"`
+	InterimInterval     uint32       `json:"interim_interval"` // seconds between Interims; 0: none are expected
 }
 
 // Open reports whether no Stop, On or Off has ended the session.
@@ -44,6 +45,10 @@ func (s *Session) Open() bool { return s.StoppedAt.IsZero() }
 const (
 	CauseLostCarrier uint32 = 2  // an id came back with a new start: the old session is gone
 	CauseNASReboot   uint32 = 11 // Accounting-On or -Off
+	// CauseStale: nothing was heard for several interim intervals. It lies outside
+	// the range that a NAS can give by the registry, so that nobody takes it for
+	// the NAS's word.
+	CauseStale uint32 = 0x4c470001
 )
 
 // startSlack is how far the starts told by two events of one session may lie
@@ -112,6 +117,9 @@ func (s *Session) Apply(event *AccountingEvent) {
 	take(&s.DelegatedIPv6Prefix, event.DelegatedIPv6Prefix, late)
 	if s.ServiceVLAN == 0 { // a later change of the profile does not move who is online
 		s.ServiceVLAN, s.InnerVLAN = event.ServiceVLAN, event.InnerVLAN
+	}
+	if event.InterimInterval != 0 {
+		s.InterimInterval = event.InterimInterval
 	}
 	if !late {
 		s.UpdatedAt = event.At

@@ -51,6 +51,18 @@ type Engine interface {
 	// EachSession calls fn for the sessions that the filter lets through, newest
 	// start first.
 	EachSession(ctx context.Context, filter SessionFilter, fn func(*linegate.Session) error) error
+	// MarkStale closes the open sessions that said nothing for so many of their
+	// interim intervals before now: each ends when it was last heard of, with
+	// linegate.CauseStale, and a later Interim revives it. Sessions without an
+	// interval are left alone. It returns how many it closed.
+	MarkStale(ctx context.Context, now time.Time, intervals int) (int, error)
+	// Admit decides, in one transaction that no other node's overlaps, whether a
+	// subscriber with a session limit may begin one more, and holds its place for
+	// Admission.Hold. See linegate.Admission for what counts.
+	Admit(ctx context.Context, admission linegate.Admission) (admitted bool, err error)
+	// Retain drops what is older than the retention says, a bounded amount at a
+	// time, until nothing is left to drop or ctx ends.
+	Retain(ctx context.Context, retention Retention) (Retained, error)
 	// CountAccounting returns how many accounting events are recorded.
 	CountAccounting(ctx context.Context) (int, error)
 	// ActiveByVLAN counts open sessions by tenant and service VLAN.
@@ -62,6 +74,10 @@ type Engine interface {
 	// LearnNAS keeps what was learned about a NAS; it does nothing when the NAS is
 	// gone or its state is no longer Auto.
 	LearnNAS(ctx context.Context, tenant, name string, learned linegate.Tristate) error
+
+	// ID is the store's own, made with its first migration: it tells one store from
+	// another under the same address, and a restored backup from none.
+	ID(ctx context.Context) (string, error)
 
 	Close() error
 }
@@ -87,16 +103,61 @@ type Tx interface {
 	// nobody, and the audit trail stays.
 	DeleteSubscriber(tenant, username string) error
 	Subscriber(tenant, username string) (*linegate.Subscriber, error)
+	// Subscribers returns those of the names that exist, by
+	// linegate.ComparableUsername; for a bulk, where asking one by one would be slow.
+	Subscribers(tenant string, usernames []string) (map[string]*linegate.Subscriber, error)
+	// PutSubscribers is PutSubscriber for many, in their order. The names must
+	// differ. On an error nothing of the transaction may be committed; a
+	// *BulkError says which one is at fault.
+	PutSubscribers([]*linegate.Subscriber) ([]linegate.Outcome, error)
+}
+
+// BulkError says at which index of a bulk the error happened.
+type BulkError struct {
+	Index int
+	Err   error
+}
+
+func (e *BulkError) Error() string { return e.Err.Error() }
+func (e *BulkError) Unwrap() error { return e.Err }
+
+// Retention says how long what is no longer needed is kept; a zero time keeps all.
+type Retention struct {
+	EventsBefore   time.Time // accounting events that happened before are dropped
+	SessionsBefore time.Time // sessions that ended before are dropped; open ones never are
+}
+
+// Retained counts what a Retain dropped.
+type Retained struct {
+	Events   int64
+	Sessions int64
+}
+
+// Schema is how a store's schema stands against what this program knows.
+type Schema struct {
+	Version    int // of the store; 0: nothing there yet
+	Newest     int // that this program knows
+	Migrations []Migration
+}
+
+// Migration is one numbered step of a schema.
+type Migration struct {
+	Number    int
+	Name      string    // of the file, without folder and ending
+	AppliedAt time.Time // zero: not yet
 }
 
 // SessionFilter narrows a list of sessions; zero fields let everything through.
 type SessionFilter struct {
-	Tenant   string
-	Active   bool // only open ones
-	UserName string
-	NAS      string        // name
-	VLAN     linegate.VLAN // service VLAN
-	Limit    int           // 0: no limit
+	Tenant        string
+	Active        bool // only open ones
+	UserName      string
+	NAS           string        // name
+	VLAN          linegate.VLAN // service VLAN
+	ID            string        // the session's own
+	AcctSessionID string
+	SubscriberID  string
+	Limit         int // 0: no limit
 }
 
 // VLANCount is how many sessions of a tenant are open on a VLAN.

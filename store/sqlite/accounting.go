@@ -158,7 +158,7 @@ const (
 	eventColumns = `record_key, session_id, tenant, nas, nas_address, status, at, received_at, acct_session_id, user_name, ` +
 		`subscriber_id, class, session_time, input_octets, output_octets, input_packets, output_packets, terminate_cause, ` +
 		`calling_station_id, nas_port_id, circuit_id, remote_id, ` +
-		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, service_vlan, inner_vlan`
+		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, service_vlan, inner_vlan, interim_interval`
 	closeAll = `UPDATE sessions SET stopped_at = ?, terminate_cause = ? ` +
 		`WHERE tenant = ? AND nas = ? AND nas_address = ? AND stopped_at = 0 AND started_at < ?`
 )
@@ -172,7 +172,7 @@ func (b *book) write(e *linegate.AccountingEvent, sessionID string) (isNew bool,
 		int64(e.InputOctets), int64(e.OutputOctets), int64(e.InputPackets), int64(e.OutputPackets), int64(e.TerminateCause),
 		e.CallingStationID, e.NASPortID, []byte(e.Line.CircuitID), []byte(e.Line.RemoteID),
 		text(e.FramedIPv4), text(e.FramedIPv6Address), text(e.FramedIPv6Prefix), text(e.DelegatedIPv6Prefix),
-		int64(e.ServiceVLAN), int64(e.InnerVLAN))
+		int64(e.ServiceVLAN), int64(e.InnerVLAN), int64(e.InterimInterval))
 	return rows == 1, err
 }
 

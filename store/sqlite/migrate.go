@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"linegate"
+	"linegate/store"
 )
 
 // Migrations are numbered from 1 without gaps and never edited once released.
@@ -16,8 +17,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// sealCheck is the row of meta that tells whether the key is the right one.
-const sealCheck = "meta/seal_check"
+// Rows of meta: sealCheck tells whether the key is the right one, storeID which
+// store this is.
+const (
+	sealCheck = "meta/seal_check"
+	storeID   = "store_id"
+
+	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`
+)
 
 // migrate brings the schema to the newest version this program knows. It takes
 // the write lock only when there is something to do, so that opening never waits
@@ -81,7 +88,10 @@ func (s *Store) apply(w *writing, files []string) error {
 			return err
 		}
 	}
-	return w.exec(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`, sealCheck, s.sealer.Seal(sealCheck, sealCheck))
+	if err := w.exec(insertMeta, storeID, []byte(store.NewID())); err != nil {
+		return err
+	}
+	return w.exec(insertMeta, sealCheck, s.sealer.Seal(sealCheck, sealCheck))
 }
 
 // checkSeal refuses a database that was sealed with another key, before a request
@@ -96,4 +106,13 @@ func (s *Store) checkSeal(ctx context.Context) error {
 		return fmt.Errorf("secrets were sealed with another key than the one in %s: put back the key file that belongs to this database", s.sealer.KeyFile())
 	}
 	return nil
+}
+
+// ID implements store.Engine.
+func (s *Store) ID(ctx context.Context) (string, error) {
+	var id []byte
+	if err := s.lookups.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = ?`, storeID).Scan(&id); err != nil {
+		return "", fmt.Errorf("store id: %w", fail(err))
+	}
+	return string(id), nil
 }

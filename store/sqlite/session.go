@@ -15,7 +15,7 @@ import (
 const (
 	sessionCounted = `subscriber_id, class, updated_at, session_time, input_octets, output_octets, input_packets, output_packets, ` +
 		`terminate_cause, calling_station_id, nas_port_id, circuit_id, remote_id, ` +
-		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, inner_vlan`
+		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, inner_vlan, interim_interval, place`
 	sessionIndexed = `started_at, stopped_at, user_name, service_vlan`
 	sessionNamed   = `id, tenant, nas, nas_address, acct_session_id`
 	sessionColumns = sessionCounted + `, ` + sessionIndexed + `, ` + sessionNamed
@@ -26,7 +26,8 @@ func sessionCountedValues(s *linegate.Session) []any {
 	return []any{s.SubscriberID, []byte(s.Class), micros(s.UpdatedAt), int64(s.SessionTime),
 		int64(s.InputOctets), int64(s.OutputOctets), int64(s.InputPackets), int64(s.OutputPackets),
 		int64(s.TerminateCause), s.CallingStationID, s.NASPortID, []byte(s.CircuitID), []byte(s.RemoteID),
-		text(s.FramedIPv4), text(s.FramedIPv6Address), text(s.FramedIPv6Prefix), text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN)}
+		text(s.FramedIPv4), text(s.FramedIPv6Address), text(s.FramedIPv6Prefix), text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN),
+		int64(s.InterimInterval), s.Place()}
 }
 
 func sessionIndexedValues(s *linegate.Session) []any {
@@ -39,10 +40,12 @@ func sessionNamedValues(s *linegate.Session) []any {
 
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
+	var place string // follows from the others
 	err := row.Scan(&s.SubscriberID, octetsColumn{&s.Class}, timeColumn{&s.UpdatedAt}, &s.SessionTime,
 		counterColumn{&s.InputOctets}, counterColumn{&s.OutputOctets}, counterColumn{&s.InputPackets}, counterColumn{&s.OutputPackets},
 		&s.TerminateCause, &s.CallingStationID, &s.NASPortID, octetsColumn{&s.CircuitID}, octetsColumn{&s.RemoteID},
 		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix}, &s.InnerVLAN,
+		&s.InterimInterval, &place,
 		timeColumn{&s.StartedAt}, timeColumn{&s.StoppedAt}, &s.UserName, &s.ServiceVLAN,
 		&s.ID, &s.NAS.Tenant, &s.NAS.Name, textColumn{&s.NAS.Address}, &s.AcctSessionID)
 	if err != nil {
@@ -84,6 +87,9 @@ func sessionConditions(filter store.SessionFilter) (where string, args []any) {
 	require(filter.Active, "stopped_at = 0")
 	require(filter.UserName != "", "user_name = ?", filter.UserName)
 	require(filter.NAS != "", "nas = ?", filter.NAS)
+	require(filter.ID != "", "id = ?", filter.ID)
+	require(filter.AcctSessionID != "", "acct_session_id = ?", filter.AcctSessionID)
+	require(filter.SubscriberID != "", "subscriber_id = ?", filter.SubscriberID)
 	require(filter.VLAN != 0, "service_vlan = ?", int64(filter.VLAN))
 	if len(conditions) == 0 {
 		return "", nil

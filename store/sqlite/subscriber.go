@@ -15,7 +15,7 @@ const (
 		`circuit_id, remote_id, mac, option82_policy, service_vlan, inner_vlan, qinq_enabled, ` +
 		`static_ipv4, static_ipv6, framed_ipv6_prefix, delegated_ipv6_prefix, ipv6_assignment_mode, ` +
 		`download_kbps, upload_kbps, status, framed_pool, framed_ipv6_pool, delegated_ipv6_pool, stateful_ipv6_pool, ` +
-		`session_timeout, acct_interim_interval, walled_garden_vlan, walled_garden_filter, walled_garden_pool, revision`
+		`session_timeout, acct_interim_interval, walled_garden_vlan, walled_garden_filter, walled_garden_pool, max_sessions, revision`
 	subscriberRead   = subscriberWritten + `, last_validated_at, last_validation_result, option82_mismatch_count`
 	selectSubscriber = `SELECT ` + subscriberRead + ` FROM subscribers `
 
@@ -43,7 +43,7 @@ func (s *Store) subscriberValues(sub *linegate.Subscriber) []any {
 		int64(p.Rate.DownloadKbps), int64(p.Rate.UploadKbps), string(sub.Status),
 		p.FramedPool, p.FramedIPv6Pool, p.DelegatedIPv6Pool, p.StatefulIPv6Pool,
 		seconds(p.SessionTimeout), seconds(p.AcctInterimInterval),
-		int64(p.WalledGarden.ServiceVLAN), p.WalledGarden.FilterID, p.WalledGarden.Pool, sub.Revision,
+		int64(p.WalledGarden.ServiceVLAN), p.WalledGarden.FilterID, p.WalledGarden.Pool, int64(p.MaxSessions), sub.Revision,
 	}
 }
 
@@ -62,7 +62,7 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		&p.Rate.DownloadKbps, &p.Rate.UploadKbps, &sub.Status,
 		&p.FramedPool, &p.FramedIPv6Pool, &p.DelegatedIPv6Pool, &p.StatefulIPv6Pool,
 		secondsColumn{&p.SessionTimeout}, secondsColumn{&p.AcctInterimInterval},
-		&p.WalledGarden.ServiceVLAN, &p.WalledGarden.FilterID, &p.WalledGarden.Pool, &sub.Revision,
+		&p.WalledGarden.ServiceVLAN, &p.WalledGarden.FilterID, &p.WalledGarden.Pool, &p.MaxSessions, &sub.Revision,
 		timeColumn{&sub.Validation.LastAt}, &sub.Validation.LastResult, &sub.Validation.MismatchCount)
 	if err != nil {
 		return nil, fail(err)
