@@ -143,7 +143,7 @@ func (s *booking) distance(event *linegate.AccountingEvent) time.Duration {
 func (p page) begin(session *booking) page {
 	for _, other := range slices.Backward(p) {
 		if other.StartedAt.Before(session.StartedAt) {
-			other.changed = other.changed || other.Open()
+			other.changed = other.changed || !other.Ended()
 			other.Close(session.StartedAt, linegate.CauseLostCarrier)
 		} else {
 			session.Close(other.StartedAt, linegate.CauseLostCarrier)
@@ -232,6 +232,9 @@ func (b *book) put(s *booking) error {
 	values := sessionCountedValues(&s.Session)
 	switch {
 	case s.stored.ID == "":
+		if err := b.w.exec(releasePlace, s.SubscriberID, s.Place()); err != nil {
+			return err
+		}
 		values = slices.Concat(values, sessionIndexedValues(&s.Session), sessionNamedValues(&s.Session))
 		return b.w.exec(insertInto("sessions", sessionColumns), values...)
 	case s.StartedAt.Equal(s.stored.StartedAt) && s.StoppedAt.Equal(s.stored.StoppedAt) &&
