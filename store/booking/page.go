@@ -35,7 +35,7 @@ func (s *Session) distance(event *linegate.AccountingEvent) time.Duration {
 func (p page) begin(session *Session) page {
 	for _, other := range slices.Backward(p) {
 		if other.StartedAt.Before(session.StartedAt) {
-			other.changed = other.changed || other.Open()
+			other.changed = other.changed || !other.Ended()
 			other.Close(session.StartedAt, linegate.CauseLostCarrier)
 		} else {
 			session.Close(other.StartedAt, linegate.CauseLostCarrier)

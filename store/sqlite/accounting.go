@@ -112,6 +112,9 @@ func (b books) put(s *booking.Session) error {
 	values := sessionCountedValues(&s.Session)
 	switch {
 	case s.IsNew():
+		if err := b.w.exec(releasePlace, s.SubscriberID, s.Place()); err != nil {
+			return err
+		}
 		values = slices.Concat(values, sessionIndexedValues(&s.Session), sessionNamedValues(&s.Session))
 		return b.w.exec(insertInto("sessions", sessionColumns), values...)
 	case s.StartedAt.Equal(s.Stored.StartedAt) && s.StoppedAt.Equal(s.Stored.StoppedAt) &&
