@@ -36,6 +36,21 @@ func Drops() []Drop {
 	}
 }
 
+// Standing is what the server answers from.
+type Standing string
+
+const (
+	StandingStore    Standing = "store"    // the store, and what memory has of it
+	StandingMemory   Standing = "memory"   // the store is away
+	StandingSnapshot Standing = "snapshot" // the store was away at the start and has not been heard of since
+	StandingNothing  Standing = "nothing"  // the store is away and nothing is known
+)
+
+// Standings returns the closed list.
+func Standings() []Standing {
+	return []Standing{StandingStore, StandingMemory, StandingSnapshot, StandingNothing}
+}
+
 // RequestType is what a request from a known NAS asks for.
 type RequestType string
 

@@ -30,6 +30,7 @@ type Metrics struct {
 	cacheMisses    *readings
 	cacheNegative  *readings
 	cacheKeys      *readings
+	standing       *readings
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
 

@@ -55,6 +55,7 @@ func fullMetrics() *Metrics {
 	m.SetNASes([]linegate.NAS{{Tenant: "demo", Name: "bng1"}})
 	m.SetActiveByVLAN([]VLANCount{{Tenant: "demo", VLAN: 101, Count: 3}})
 	m.RegisterQueue("127.0.0.1:1812", func() int { return 4 })
+	m.RegisterStanding(func() Standing { return StandingMemory })
 	m.RegisterLedger(func() int { return 5 })
 	m.RegisterLog(func() uint64 { return 6 })
 	m.RegisterReplyCaches(func() uint64 { return 8 })
@@ -72,6 +73,8 @@ func TestSampledMetricsShowWhatTheirSourcesSay(t *testing.T) {
 	assert.Equal(t, 8.0, value(t, m, "radius_cache_misses_total"))
 	assert.Equal(t, 9.0, value(t, m, "radius_cache_negative_hits_total"))
 	assert.Equal(t, 10.0, value(t, m, "radius_cache_keys"))
+	assert.Equal(t, 1.0, value(t, m, "radius_standing", "state", "memory"))
+	assert.Equal(t, 0.0, value(t, m, "radius_standing", "state", "store"))
 	assert.Equal(t, dto.MetricType_COUNTER, gather(t, m)["radius_cache_hits_total"].GetType())
 	assert.Equal(t, dto.MetricType_GAUGE, gather(t, m)["radius_cache_keys"].GetType())
 }

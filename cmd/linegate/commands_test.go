@@ -33,7 +33,7 @@ func within(t *testing.T, fn func(engine store.Engine)) {
 	t.Helper()
 	cfg, err := config.Load("")
 	require.NoError(t, err)
-	engine, err := openStore(t.Context(), cfg)
+	engine, _, err := openStore(t.Context(), cfg)
 	require.NoError(t, err)
 	fn(engine)
 	require.NoError(t, engine.Close())

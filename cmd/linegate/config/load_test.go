@@ -74,10 +74,11 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		Listen:     Listen{Auth: []string{"127.0.0.1:1812"}, Acct: []string{"127.0.0.1:1813"}, CoA: []string{"127.0.0.1:3799"}, HTTP: "127.0.0.1:9812"},
 		Store:      "postgres://linegate:pass,word@db.example.net/linegate",
 		KeyFile:    "/etc/linegate/key",
+		Snapshot:   "/var/lib/linegate/copy",
 		Log:        Log{Level: slog.LevelDebug, File: "/var/log/linegate/linegate.log", Option82Validation: LogAllChecks},
 		Policy:     linegate.Settings{NoProfile: linegate.NoProfileReject, SessionTimeout: 86400, AcctInterimInterval: 60},
 		VendorPEN:  1<<24 - 1,
-		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second},
+		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second, FailStatic: 8760 * time.Hour},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
 		Accounting: Accounting{Queue: 64}, ApplyOnFirstStart: "testdata/demo.yaml",
 	}, full)
@@ -91,6 +92,25 @@ func TestListsAnchorsAndOff(t *testing.T) {
 	anchors, err := Load(examples + "anchors.good.yaml")
 	require.NoError(t, err)
 	assert.Equal(t, anchors.Listen.Auth, anchors.Listen.Acct)
+}
+
+func TestTheSnapshotIsForPostgreSQLUnlessAskedFor(t *testing.T) {
+	t.Setenv("LINEGATE_KEY_FILE", "/etc/linegate/key")
+	for name, test := range map[string]struct{ store, snapshot, want string }{
+		"sqlite":               {"sqlite:x.db", "", ""},
+		"sqlite, asked for":    {"sqlite:x.db", "x.snapshot", "x.snapshot"},
+		"postgres":             {"postgres://localhost/x", "", "/var/lib/linegate/linegate.snapshot"},
+		"postgres, not wanted": {"postgres://localhost/x", "off", ""},
+		"postgres, at a place": {"postgres://localhost/x", "x.snapshot", "x.snapshot"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("LINEGATE_STORE", test.store)
+			t.Setenv("LINEGATE_SNAPSHOT", test.snapshot)
+			c, err := Load("")
+			require.NoError(t, err)
+			assert.Equal(t, test.want, c.Snapshot)
+		})
+	}
 }
 
 func TestTheEnvironmentOverridesTheFile(t *testing.T) {
