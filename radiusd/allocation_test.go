@@ -2,6 +2,7 @@ package radiusd
 
 import (
 	"log/slog"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -52,7 +53,9 @@ func TestAcceptingAKnownSubscriberDoesNotAllocate(t *testing.T) {
 	defer server.Close()
 
 	signer, socket := wire.NewSigner("testing123"), server.sockets[0]
-	from := peer{address: netip.MustParseAddrPort("127.0.0.1:9")} // the discard port: nobody answers
+	asking, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server.Addresses(AuthPort)[0]))
+	require.NoError(t, err)
+	defer asking.Close()
 	var packets [][]byte
 	for identifier := range uint8(200) {
 		authenticator := [16]byte{identifier}
@@ -64,9 +67,17 @@ func TestAcceptingAKnownSubscriberDoesNotAllocate(t *testing.T) {
 		packets = append(packets, raw)
 	}
 	next := 0
+	refused := socket.unsent
 	accept := func() {
-		socket.receive(packets[next%len(packets)], from, time.Now())
+		_, err := asking.Write(packets[next%len(packets)])
 		next++
+		count, failed := socket.mail.receive()
+		if err != nil || failed != nil || count != 1 {
+			t.Fatal(err, failed, count)
+		}
+		datagram, from, _ := socket.mail.letter(0)
+		socket.receive(datagram, from, time.Now())
+		socket.mail.flush(refused)
 	}
 	for range 2 * len(packets) {
 		accept() // until all buffers have grown
@@ -74,7 +85,7 @@ func TestAcceptingAKnownSubscriberDoesNotAllocate(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(500, accept))
 
 	last := packets[(next-1)%len(packets)]
-	seen, _, reply := socket.replies.begin(replyKey{source: from.address, identifier: last[1]}, [16]byte(last[4:20]), time.Now())
+	seen, _, reply := socket.replies.begin(replyKey{source: asking.LocalAddr().(*net.UDPAddr).AddrPort(), identifier: last[1]}, [16]byte(last[4:20]), time.Now())
 	require.Equal(t, sightedAnswered, seen)
 	assert.EqualValues(t, wire.AccessAccept, reply[0])
 }

@@ -24,7 +24,7 @@ func (x *exchange) access() {
 		x.accessLater()
 		return
 	}
-	x.decide(&request, facts, x.socket.out[:0])
+	x.decide(&request, facts, x.socket.mail.space())
 }
 
 // lookupLimit is how long a request may wait for facts: a NAS asks again after
