@@ -18,6 +18,7 @@ type Metrics struct {
 
 	drops      tally[Drop]
 	duplicates tally[Duplicate]
+	unchecked  prometheus.Counter
 	commit     prometheus.Observer
 	storeUp    prometheus.Gauge
 	buildInfo  *prometheus.GaugeVec
@@ -58,6 +59,8 @@ func (m *Metrics) defineServer() {
 		"Packets that got no answer, by the reason why.", "reason"), Drops())
 	m.duplicates = newTally(m.counter("radius_duplicates_total",
 		"Requests that came again: resent the same reply, or dropped because the first copy was in flight.", "kind"), Duplicates())
+	m.unchecked = m.counter("radius_session_limit_unchecked_total",
+		"Accepts of subscribers with max_sessions for which the store could not be asked in time.").WithLabelValues()
 	m.commit = m.histogram("radius_accounting_commit_seconds",
 		"Time to make one group of accounting events durable, in seconds.", commitBuckets()).WithLabelValues()
 	m.storeUp = m.gauge("radius_store_up",
@@ -81,6 +84,9 @@ func (m *Metrics) DropMany(reason Drop, count uint64) {
 
 // Duplicate counts a request that came again.
 func (m *Metrics) Duplicate(kind Duplicate) { m.duplicates.add(kind) }
+
+// AdmissionUnchecked counts an accept whose session limit could not be checked.
+func (m *Metrics) AdmissionUnchecked() { m.unchecked.Inc() }
 
 // AccountingCommit counts one group commit of the ledger and how long it took.
 func (m *Metrics) AccountingCommit(took time.Duration) { m.commit.Observe(took.Seconds()) }

@@ -83,6 +83,7 @@ func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
 		Directory:         d.cache,
 		Ledger:            d.ledger,
 		Bookkeeper:        d.bookkeeper,
+		Admissions:        d.engine,
 		Learner:           d.engine,
 		Metrics:           d.metrics,
 		Logger:            d.logger.Logger,
