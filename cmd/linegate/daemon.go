@@ -134,10 +134,13 @@ func (d *daemon) run(ctx context.Context) error {
 	writers.Go(func() error { return d.ledger.Run(behind) })
 	writers.Go(func() error { return d.bookkeeper.Run(behind) })
 
+	housekeeper := newHousekeeper(d)
 	front, ctx := errgroup.WithContext(ctx) // a socket that fails ends the whole
 	front.Go(func() error { return d.server.Run(ctx) })
 	front.Go(func() error { d.fillAndFollow(ctx); return nil })
 	front.Go(func() error { d.countActive(ctx); return nil })
+	front.Go(func() error { housekeeper.keepSessionsTrue(ctx); return nil })
+	front.Go(func() error { housekeeper.dropOldRecords(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})
