@@ -144,6 +144,7 @@ func (d *daemon) run(ctx context.Context) error {
 	writers.Go(func() error { return d.ledger.Run(behind) })
 	writers.Go(func() error { return d.bookkeeper.Run(behind) })
 
+	housekeeper := newHousekeeper(d)
 	front, ctx := errgroup.WithContext(ctx) // a socket that fails ends the whole
 	front.Go(func() error { return d.server.Run(ctx) })
 	front.Go(func() error { d.fillAndFollow(ctx); return nil })
@@ -151,6 +152,8 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.cfg.Snapshot != "" {
 		front.Go(func() error { d.keepSnapshot(ctx); return nil })
 	}
+	front.Go(func() error { housekeeper.keepSessionsTrue(ctx); return nil })
+	front.Go(func() error { housekeeper.dropOldRecords(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})

@@ -59,7 +59,8 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, 4096, none.Auth.Pending)
 	assert.Positive(t, none.Auth.Sockets)
 	assert.Positive(t, none.Auth.HashWorkers)
-	assert.Equal(t, 65536, none.Accounting.Queue)
+	assert.Equal(t, Accounting{Queue: 65536, StaleIntervals: 3}, none.Accounting)
+	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
 	assert.Empty(t, none.ApplyOnFirstStart)
 
 	empty.File = ""
@@ -80,7 +81,7 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		VendorPEN:  1<<24 - 1,
 		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second, FailStatic: 8760 * time.Hour},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
-		Accounting: Accounting{Queue: 64}, ApplyOnFirstStart: "testdata/demo.yaml",
+		Accounting: Accounting{Queue: 64}, Retention: Retention{Events: 36 * time.Hour, Sessions: 730 * day}, ApplyOnFirstStart: "testdata/demo.yaml",
 	}, full)
 }
 
