@@ -40,7 +40,7 @@ var importTable = map[string]importRule{
 	"telemetry":       {ours: []string{"."}, foreign: []string{anyModule}},
 	"store":           {ours: []string{"."}, foreign: []string{anyModule}},
 	"store/storetest": engineRule, "store/sqlite": engineRule, "store/postgres": engineRule,
-	"store/cache": engineRule, "store/ledger": engineRule, "store/bookkeeper": engineRule,
+	"store/cache": engineRule, "store/ledger": engineRule, "store/spool": engineRule, "store/bookkeeper": engineRule,
 	"coa":            {ours: []string{".", "dictionary", "policy/dialect", "radiusd/wire"}, foreign: []string{anyModule}},
 	"radiusd/client": {ours: []string{".", "dictionary", "radiusd/wire"}, foreign: []string{anyModule}},
 	"radiusd": {

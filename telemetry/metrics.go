@@ -32,6 +32,7 @@ type Metrics struct {
 	cacheKeys      *readings
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
+	spool          spoolReadings
 
 	vectors tenantVectors
 	mu      sync.Mutex
@@ -49,6 +50,7 @@ func NewMetrics() *Metrics {
 	m.vectors = newTenantVectors(m)
 	m.defineServer()
 	m.defineSampled()
+	m.defineSpool()
 	return m
 }
 

@@ -68,5 +68,7 @@ type Auth struct {
 
 // Accounting bounds what waits to be recorded.
 type Accounting struct {
-	Queue int // events
+	Queue         int    // events
+	Spool         string // folder for what waits while the store is away; empty: none
+	SpoolMaxBytes int64
 }

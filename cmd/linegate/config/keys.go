@@ -100,6 +100,15 @@ func Keys() []Key {
 			func(c *Config) *int { return &c.Auth.HashWorkers }),
 		countKey("accounting.queue", "65536", 64, 1<<22, "accounting events that may wait to be recorded; more are dropped, so that the NAS sends them again",
 			func(c *Config) *int { return &c.Accounting.Queue }),
+		key("accounting.spool", "", "a path, or off (default: that of the SQLite file with .spool at its end, else /var/lib/linegate/spool)",
+			"a folder on a local disk, for this server alone: accounting is kept there while the store is away, and recorded when it is back",
+			func(c *Config, text string) bool { c.Accounting.Spool = text; return true }),
+		key("accounting.spool_max_bytes", "1GiB", "16MiB to 1TiB, as octets or with KiB, MiB, GiB, TiB",
+			"what that folder may take; when it is full, no accounting is acknowledged until the store is back",
+			func(c *Config, text string) (ok bool) {
+				c.Accounting.SpoolMaxBytes, ok = octets(text, 16<<20, 1<<40)
+				return ok
+			}),
 		key("apply_on_first_start", "", "a path (default: none)", "a file for `linegate apply` that serve applies when the store is empty",
 			func(c *Config, text string) bool { c.ApplyOnFirstStart = text; return true }),
 	}

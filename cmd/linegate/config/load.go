@@ -51,13 +51,28 @@ func Load(path string) (Config, error) {
 	if err := file.fill(&c, found); err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	if sqlite, embedded := strings.CutPrefix(c.Store, "sqlite:"); c.KeyFile == "" && embedded {
-		c.KeyFile = sqlite + ".key"
-	}
+	c.followStore()
 	if c.KeyFile == "" && found.Len() == 0 {
 		found.Add(file.lines["store"], "key_file: must be given when the store is not SQLite")
 	}
 	return c, found.Err()
+}
+
+// followStore gives paths that were not named their place, beside the SQLite file
+// when there is one.
+func (c *Config) followStore() {
+	sqlite, embedded := strings.CutPrefix(c.Store, "sqlite:")
+	if c.KeyFile == "" && embedded {
+		c.KeyFile = sqlite + ".key"
+	}
+	switch {
+	case c.Accounting.Spool == "off":
+		c.Accounting.Spool = ""
+	case c.Accounting.Spool == "" && embedded:
+		c.Accounting.Spool = sqlite + ".spool"
+	case c.Accounting.Spool == "":
+		c.Accounting.Spool = "/var/lib/linegate/spool"
+	}
 }
 
 func read(path string) ([]byte, error) {
