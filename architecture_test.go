@@ -45,7 +45,7 @@ var importTable = map[string]importRule{
 	"store/sqlite":   bookingRule, "store/postgres": bookingRule, "store/postgres/pgtest": engineRule,
 	"store/storetest": engineRule, "store/booking": engineRule,
 	"store/cache": engineRule, "store/guard": engineRule, "store/snapshot": engineRule,
-	"store/ledger": engineRule, "store/bookkeeper": engineRule,
+	"store/ledger": engineRule, "store/spool": engineRule, "store/bookkeeper": engineRule,
 	"coa":            {ours: []string{".", "dictionary", "policy/dialect", "radiusd/wire"}, foreign: []string{anyModule}},
 	"radiusd/client": {ours: []string{".", "dictionary", "radiusd/wire"}, foreign: []string{anyModule}},
 	"radiusd": {

@@ -142,8 +142,11 @@ func (x *exchange) transmit(reply []byte) {
 
 // dropFor translates an error of a store or a queue into the reason to count.
 func dropFor(err error) telemetry.Drop {
-	if errors.Is(err, linegate.ErrOverloaded) {
+	switch {
+	case errors.Is(err, linegate.ErrOverloaded):
 		return telemetry.DropOverloaded
+	case errors.Is(err, linegate.ErrSpoolFull):
+		return telemetry.DropSpoolFull
 	}
 	return telemetry.DropStoreUnavailable
 }

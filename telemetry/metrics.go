@@ -36,6 +36,7 @@ type Metrics struct {
 	standing       *readings
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
+	spool          spoolReadings
 
 	vectors tenantVectors
 	mu      sync.Mutex
@@ -53,6 +54,7 @@ func NewMetrics() *Metrics {
 	m.vectors = newTenantVectors(m)
 	m.defineServer()
 	m.defineSampled()
+	m.defineSpool()
 	return m
 }
 

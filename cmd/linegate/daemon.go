@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"linegate/store/guard"
 	"linegate/store/ledger"
 	"linegate/store/snapshot"
+	"linegate/store/spool"
 	"linegate/telemetry"
 )
 
@@ -37,6 +39,7 @@ type daemon struct {
 	keeper     *snapshot.Keeper // of cfg.Snapshot; idle when that is empty
 	cache      *cache.Cache
 	ledger     *ledger.Ledger
+	spool      *spool.Spool // nil: off
 	bookkeeper *bookkeeper.Bookkeeper
 	metrics    *telemetry.Metrics
 	server     *radiusd.Server
@@ -62,13 +65,39 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 		return nil, err
 	}
 	d.commits = &watchedRecorder{Recorder: engine, metrics: d.metrics}
-	d.ledger = ledger.New(d.commits, ledger.Options{QueueSize: cfg.Accounting.Queue})
-	d.bookkeeper = bookkeeper.New(engine, bookkeeper.Options{Logger: logger.Logger})
-	if d.server, err = d.newServer(ctx); err != nil {
+	if err := d.newLedger(); err != nil {
 		return nil, err
 	}
+	d.bookkeeper = bookkeeper.New(engine, bookkeeper.Options{Logger: logger.Logger})
+	if d.server, err = d.newServer(ctx); err != nil {
+		return nil, errors.Join(err, d.closeSpool())
+	}
 	d.registerMetrics()
-	return d, d.open(ctx)
+	if err := d.open(ctx); err != nil {
+		return nil, errors.Join(err, d.closeSpool())
+	}
+	return d, nil
+}
+
+// newLedger makes the ledger, with the spool unless that is off.
+func (d *daemon) newLedger() (err error) {
+	options := ledger.Options{QueueSize: d.cfg.Accounting.Queue, Logger: d.logger.Logger}
+	if folder := d.cfg.Accounting.Spool; folder != "" {
+		d.spool, err = spool.Open(folder, spool.Options{MaxBytes: d.cfg.Accounting.SpoolMaxBytes, Logger: d.logger.Logger})
+		if err != nil {
+			return fmt.Errorf("accounting.spool: %w", err)
+		}
+		options.Spool = d.spool
+	}
+	d.ledger = ledger.New(d.commits, options)
+	return nil
+}
+
+func (d *daemon) closeSpool() error {
+	if d.spool == nil {
+		return nil
+	}
+	return d.spool.Close()
 }
 
 func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
@@ -123,6 +152,9 @@ func (d *daemon) registerMetrics() {
 	d.metrics.RegisterLog(d.logger.Dropped)
 	d.metrics.RegisterReplyCaches(d.server.EvictedEarly)
 	d.metrics.RegisterLedger(d.ledger.Depth)
+	if d.spool != nil {
+		d.metrics.RegisterSpool(d.spoolStats)
+	}
 	d.metrics.RegisterQueue("auth", d.server.Waiting)
 	d.metrics.RegisterQueue("acct", d.ledger.Depth)
 	d.metrics.RegisterStanding(d.standing)
@@ -133,6 +165,15 @@ func (d *daemon) registerMetrics() {
 			Negative: stats.NegativeHits + stats.FilteredUnknown, Keys: int(stats.Keys),
 		}
 	})
+}
+
+func (d *daemon) spoolStats() telemetry.SpoolStats {
+	stats := d.spool.Stats()
+	return telemetry.SpoolStats{
+		Bytes: stats.Bytes, MaxBytes: stats.MaxBytes, Events: stats.Events, Oldest: stats.Oldest,
+		Spooled: stats.Appended, Replayed: stats.Released, SetAside: stats.SetAside,
+		Damaged: stats.Damaged, Torn: stats.Torn,
+	}
 }
 
 // run serves until ctx ends. What the server hands its work to ends after it, so
@@ -167,7 +208,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.cache.Close()
 	d.logger.Info("stopped")
-	return err
+	return errors.Join(err, d.closeSpool())
 }
 
 // serveHTTP serves until ctx ends. Its failure is no reason to leave subscribers

@@ -72,8 +72,10 @@ type Auth struct {
 
 // Accounting bounds what waits to be recorded, and how long a session may be silent.
 type Accounting struct {
-	Queue          int // events
-	StaleIntervals int // interim intervals; 0: sessions never go stale
+	Queue          int    // events
+	StaleIntervals int    // interim intervals; 0: sessions never go stale
+	Spool          string // folder for what waits while the store is away; empty: none
+	SpoolMaxBytes  int64
 }
 
 // Retention says for how long records are kept; 0: for ever.

@@ -111,6 +111,15 @@ func Keys() []Key {
 			func(c *Config) *int { return &c.Accounting.Queue }),
 		countKey("accounting.stale_intervals", "3", 0, 1000, "interim intervals that a session may be silent before it counts as over, with the cause Stale; 0: for ever",
 			func(c *Config) *int { return &c.Accounting.StaleIntervals }),
+		key("accounting.spool", "", "a path, or off (default: that of the SQLite file with .spool at its end, else /var/lib/linegate/spool)",
+			"a folder on a local disk, for this server alone: accounting is kept there while the store is away, and recorded when it is back",
+			func(c *Config, text string) bool { c.Accounting.Spool = text; return true }),
+		key("accounting.spool_max_bytes", "1GiB", "16MiB to 1TiB, as octets or with KiB, MiB, GiB, TiB",
+			"what that folder may take; when it is full, no accounting is acknowledged until the store is back",
+			func(c *Config, text string) (ok bool) {
+				c.Accounting.SpoolMaxBytes, ok = octets(text, 16<<20, 1<<40)
+				return ok
+			}),
 		daysKey("retention.events", "90d", "how long accounting is kept as it came; 0: for ever",
 			func(c *Config) *time.Duration { return &c.Retention.Events }),
 		daysKey("retention.sessions", "400d", "how long sessions are kept after their end; 0: for ever",
