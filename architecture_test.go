@@ -44,7 +44,8 @@ var importTable = map[string]importRule{
 	"store":          {ours: []string{"."}, foreign: []string{anyModule}},
 	"store/sqlite":   bookingRule, "store/postgres": bookingRule, "store/postgres/pgtest": engineRule,
 	"store/storetest": engineRule, "store/booking": engineRule,
-	"store/cache": engineRule, "store/ledger": engineRule, "store/bookkeeper": engineRule,
+	"store/cache": engineRule, "store/guard": engineRule, "store/snapshot": engineRule,
+	"store/ledger": engineRule, "store/spool": engineRule, "store/bookkeeper": engineRule,
 	"coa":            {ours: []string{".", "dictionary", "policy/dialect", "radiusd/wire"}, foreign: []string{anyModule}},
 	"radiusd/client": {ours: []string{".", "dictionary", "radiusd/wire"}, foreign: []string{anyModule}},
 	"radiusd": {

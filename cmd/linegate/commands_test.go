@@ -33,7 +33,7 @@ func within(t *testing.T, fn func(engine store.Engine)) {
 	t.Helper()
 	cfg, err := config.Load("")
 	require.NoError(t, err)
-	engine, err := openStore(t.Context(), cfg)
+	engine, _, err := openStore(t.Context(), cfg)
 	require.NoError(t, err)
 	fn(engine)
 	require.NoError(t, engine.Close())
@@ -114,7 +114,7 @@ func TestAnImportEndsWithItsContext(t *testing.T) {
 		source, err := openSeekable(strings.NewReader("username,password\nalice,secretpw\n"), "-")
 		require.NoError(t, err)
 		defer source.close()
-		imported := &csvImport{name: "-", tenant: "isp", source: source, progress: newProgress(os.Stderr, source.File)}
+		imported := &csvImport{name: "-", tenant: "isp", source: source, progress: newProgress(os.Stderr, "importing", -1)}
 		err = imported.run(ended, cancelling{engine, cancel}, "test", false)
 		assert.ErrorIs(t, err, context.Canceled)
 	})
@@ -335,4 +335,42 @@ func TestDeletingNobodySaysWhereToLook(t *testing.T) {
 	got := run(t, "", "profile", "delete", "bob")
 	assert.ErrorIs(t, got.err, linegate.ErrNotFound)
 	assert.ErrorContains(t, got.err, "`linegate profile list` shows those there are")
+}
+
+func TestBadRowsOfAnImportAreToldInTheirOrderHoweverFarApart(t *testing.T) {
+	seeded(t)
+	var text strings.Builder
+	text.WriteString("username,password,service_vlan\n")
+	for line := 2; line <= 2*importPage+10; line++ {
+		switch line {
+		case 5:
+			text.WriteString("short,secretpw\n")
+		case 6:
+			text.WriteString("wrong,secretpw,4095\n")
+		case importPage + 50:
+			text.WriteString("user7,secretpw,\n")
+		case importPage + 60:
+			text.WriteString("long,secretpw,,more\n")
+		case 2*importPage + 5:
+			text.WriteString("nopassword,,\n")
+		default:
+			fmt.Fprintf(&text, "user%d,secretpw,100\n", line)
+		}
+	}
+	require.NoError(t, os.WriteFile("bad.csv", []byte(text.String()), 0o600))
+	got := run(t, "", "profile", "import", "bad.csv")
+	require.Error(t, got.err)
+	assert.Equal(t, strings.Join([]string{
+		"linegate: nothing was imported:",
+		`bad.csv:5: row: "2 cells" is not allowed: 3 cells, as many as the header has`,
+		`bad.csv:6: service_vlan: "4095" is not allowed: 1 to 4094`,
+		`bad.csv:2050: username: "user7" is not allowed: each once in a file; first on line 7`,
+		`bad.csv:2060: row: "4 cells" is not allowed: 3 cells, as many as the header has`,
+		`bad.csv:4005: password: "" is not allowed: required unless circuit_id or remote_id is set: without either the subscriber could never be admitted`,
+	}, "\n")+"\n", got.stderr)
+	within(t, func(engine store.Engine) {
+		count, err := engine.CountSubscribers(t.Context(), "isp")
+		require.NoError(t, err)
+		assert.Zero(t, count)
+	})
 }

@@ -35,24 +35,25 @@ func errNoConfig() error {
 		strings.Join(config.Places(), " or "))
 }
 
-// openStore opens the configured store; the caller closes it.
-func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
+// openStore opens the configured store, which the caller closes, and returns the
+// key that its secrets are sealed with.
+func openStore(ctx context.Context, cfg config.Config) (store.Engine, *store.Sealer, error) {
 	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
 	if !embedded {
-		return nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
+		return nil, nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
 	}
 	if err := keyBelongs(path, cfg.KeyFile); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sealer, err := store.OpenKeyFile(cfg.KeyFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	engine, err := sqlite.Open(ctx, path, sealer)
 	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", cfg.Store, err)
+		return nil, nil, fmt.Errorf("store %s: %w", cfg.Store, err)
 	}
-	return engine, nil
+	return engine, sealer, nil
 }
 
 // keyBelongs fails when there is a store and not its key: a new key would open
@@ -86,7 +87,7 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 
 // withMadeStore runs fn with the configured store open, made when it is missing.
 func withMadeStore(ctx context.Context, cfg config.Config, fn func(store.Engine) error) error {
-	engine, err := openStore(ctx, cfg)
+	engine, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}

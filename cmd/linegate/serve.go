@@ -50,7 +50,7 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, logger.Close()) }()
 
-	engine, err := openStore(ctx, cfg)
+	engine, sealer, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 		return err
 	}
 
-	d, err := newDaemon(ctx, cfg, engine, logger, level)
+	d, err := newDaemon(ctx, cfg, engine, sealer, logger, level)
 	if err != nil {
 		return err
 	}
