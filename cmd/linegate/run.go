@@ -13,6 +13,7 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/store"
+	"linegate/store/postgres"
 	"linegate/store/sqlite"
 )
 
@@ -40,7 +41,7 @@ func errNoConfig() error {
 func openStore(ctx context.Context, cfg config.Config) (store.Engine, *store.Sealer, error) {
 	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
 	if !embedded {
-		return nil, nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
+		return openDatabase(ctx, cfg, (*postgres.Store).Prepare)
 	}
 	if err := keyBelongs(path, cfg.KeyFile); err != nil {
 		return nil, nil, err
@@ -54,6 +55,53 @@ func openStore(ctx context.Context, cfg config.Config) (store.Engine, *store.Sea
 		return nil, nil, fmt.Errorf("store %s: %w", cfg.Store, err)
 	}
 	return engine, sealer, nil
+}
+
+// openDatabase opens the configured PostgreSQL and checks it, unless it can't be
+// reached: that is for whoever asks it something to find out.
+func openDatabase(ctx context.Context, cfg config.Config, check func(*postgres.Store, context.Context) error) (store.Engine, *store.Sealer, error) {
+	if err := keyIsThere(ctx, cfg); err != nil {
+		return nil, nil, err
+	}
+	sealer, err := store.OpenKeyFile(cfg.KeyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := postgres.Open(ctx, cfg.Store, sealer, postgres.Options{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
+	}
+	if err := check(engine, ctx); err != nil && !errors.Is(err, linegate.ErrUnavailable) {
+		return nil, nil, errors.Join(fmt.Errorf("store %s: %w", storeName(cfg.Store), err), engine.Close())
+	}
+	return engine, sealer, nil
+}
+
+// keyIsThere fails when there is no key, unless the database is known to be empty:
+// all nodes share the key of the first, and none may make another.
+func keyIsThere(ctx context.Context, cfg config.Config) error {
+	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		return nil // opening it will tell
+	}
+	schema, err := postgres.Status(ctx, cfg.Store)
+	if err != nil {
+		return fmt.Errorf("key file %s: missing, and the store can't tell whether it needs one of its own: %w", cfg.KeyFile, err)
+	}
+	if schema.Version > 0 {
+		return fmt.Errorf("key file %s: missing, though the store %s is there: put the key file there that its other nodes have",
+			cfg.KeyFile, storeName(cfg.Store))
+	}
+	return nil
+}
+
+// storeName is the store as it may be shown: without user, password and settings.
+func storeName(configured string) string {
+	address, database := strings.CutPrefix(configured, "postgres://")
+	if !database {
+		return configured
+	}
+	address, _, _ = strings.Cut(address[strings.LastIndex(address, "@")+1:], "?")
+	return "postgres://" + address
 }
 
 // keyBelongs fails when there is a store and not its key: a new key would open
@@ -76,11 +124,14 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 	if err != nil {
 		return err
 	}
-	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
-				"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
-		}
+	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
+	if !embedded {
+		engine, _, err := openDatabase(ctx, cfg, (*postgres.Store).CheckSchema)
+		return with(engine, err, fn)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
+			"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
 	}
 	return withMadeStore(ctx, cfg, fn)
 }
@@ -88,6 +139,11 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 // withMadeStore runs fn with the configured store open, made when it is missing.
 func withMadeStore(ctx context.Context, cfg config.Config, fn func(store.Engine) error) error {
 	engine, _, err := openStore(ctx, cfg)
+	return with(engine, err, fn)
+}
+
+// with runs fn with an engine that was opened, and closes it.
+func with(engine store.Engine, err error, fn func(store.Engine) error) error {
 	if err != nil {
 		return err
 	}

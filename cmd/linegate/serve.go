@@ -89,7 +89,7 @@ func (d *daemon) banner(out io.Writer) {
 	if d.http != nil {
 		fmt.Fprintf(out, "  http   http://%s/  (metrics, healthz, readyz)\n", d.http.Addr())
 	}
-	fmt.Fprintf(out, "  store  %s\n", strings.SplitN(d.cfg.Store, "@", 2)[0])
+	fmt.Fprintf(out, "  store  %s\n", storeName(d.cfg.Store))
 	if d.cfg.ApplyOnFirstStart != "" {
 		fmt.Fprintf(out, "Try it, from this machine:\n"+
 			`  echo 'User-Name=alice,User-Password=secretpw,ADSL-Agent-Circuit-Id="olt1 xpon 0/1/1",ADSL-Agent-Remote-Id=ONT1' | radclient %s auth testing123`+"\n",
