@@ -36,7 +36,7 @@ func newCluster(durable bool) (*cluster, error) {
 	if !durable {
 		c.settings = []string{"-c fsync=off"} // what a crash of PostgreSQL alone does not need
 	}
-	if err := c.prepare(); err == nil {
+	if err = c.prepare(); err == nil {
 		err = c.start()
 	}
 	if err != nil {
