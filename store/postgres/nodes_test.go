@@ -340,11 +340,16 @@ func TestAfterAFailOverTheWriterIsLookedFor(t *testing.T) {
 	require.NoError(t, s.RecordAccounting(t.Context(), events(1, 1)))
 	server.Exec(t, "ALTER SYSTEM SET default_transaction_read_only = on")
 	server.Exec(t, "SELECT pg_reload_conf()")
-	require.Eventually(t, func() bool {
-		return errors.Is(s.RecordAccounting(t.Context(), events(1, 2)), linegate.ErrUnavailable)
+	sessions := 1
+	require.Eventually(t, func() bool { // once it has read its settings
+		sessions++
+		return errors.Is(s.RecordAccounting(t.Context(), events(1, sessions)), linegate.ErrUnavailable)
 	}, time.Minute, 10*time.Millisecond)
 	_, err := s.Tenants(t.Context())
 	assert.NoError(t, err, "what only reads goes on")
+	server.Exec(t, "ALTER SYSTEM RESET default_transaction_read_only")
+	server.Exec(t, "SELECT pg_reload_conf()")
+	require.Eventually(t, func() bool { return s.RecordAccounting(t.Context(), events(1, sessions)) == nil }, time.Minute, 10*time.Millisecond)
 }
 
 func TestWhatADatabaseAnswersBeforeItIsOnDiskIsNotTakenForDurable(t *testing.T) {

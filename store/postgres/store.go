@@ -36,10 +36,10 @@ func (o Options) withDefaults() Options {
 const (
 	// connectTimeout is how long one host of the DSN is tried, unless the DSN says.
 	connectTimeout = 3 * time.Second
-	// Locks are held for the length of a transaction: by accounting for
-	// milliseconds, by an import for as long as it takes.
-	accountingLockTimeout = 5 * time.Second
-	lockTimeout           = 30 * time.Second
+	// Locks are held for the length of a transaction: by what requests wait for, for
+	// milliseconds; by an import for as long as it takes.
+	requestLockTimeout = 5 * time.Second
+	lockTimeout        = 30 * time.Second
 	// idleTimeout is when the server ends a transaction of ours that says nothing: of
 	// a node that hangs, whose locks others wait for.
 	idleTimeout = 60 * time.Second
@@ -81,24 +81,36 @@ func Open(ctx context.Context, dsn string, sealer *store.Sealer, options Options
 	s.listener <- nil
 	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	settle(config)
-	options = options.withDefaults()
-	for pool, size := range map[**pgxpool.Pool]int32{
-		&s.lookups: options.Lookups, &s.accounting: options.Accounting, &s.updates: options.Updates, &s.lists: options.Lists,
+	return s, s.openPools(config, options.withDefaults())
+}
+
+// openPools makes the pools. Statements are planned for tables as they will be: all
+// that requests wait for has an index (enable_seqscan), and a batch is planned for its
+// own size and that of the tables at the time (plan_cache_mode). A plan that was made
+// while a table was small would read all of it for every row, until PostgreSQL
+// notices a minute later.
+func (s *Store) openPools(config *pgxpool.Config, options Options) (err error) {
+	short, long := inMilliseconds(requestLockTimeout), inMilliseconds(lockTimeout)
+	for _, p := range []struct {
+		pool     **pgxpool.Pool
+		size     int32
+		settings map[string]string
+	}{
+		{&s.lookups, options.Lookups, map[string]string{"lock_timeout": short, "enable_seqscan": "off"}},
+		{&s.accounting, options.Accounting, map[string]string{"lock_timeout": short, "enable_seqscan": "off", "plan_cache_mode": "force_custom_plan"}},
+		{&s.updates, options.Updates, map[string]string{"lock_timeout": long, "enable_seqscan": "off", "plan_cache_mode": "force_custom_plan"}},
+		{&s.lists, options.Lists, map[string]string{"lock_timeout": long}},
 	} {
 		config := config.Copy()
-		config.MaxConns = size
-		if pool == &s.accounting {
-			setUnlessGiven(config.ConnConfig, "lock_timeout", inMilliseconds(accountingLockTimeout))
+		config.MaxConns = p.size
+		for setting, value := range p.settings {
+			setUnlessGiven(config.ConnConfig, setting, value)
 		}
-		setUnlessGiven(config.ConnConfig, "lock_timeout", inMilliseconds(lockTimeout))
-		if pool != &s.lists {
-			planForLarge(config.ConnConfig)
-		}
-		if *pool, err = pgxpool.NewWithConfig(s.closing, config); err != nil {
-			return nil, err
+		if *p.pool, err = pgxpool.NewWithConfig(s.closing, config); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // settle sets what holds for all connections; the DSN may say otherwise.
@@ -113,14 +125,6 @@ func settle(config *pgxpool.Config) {
 	setUnlessGiven(c, "idle_in_transaction_session_timeout", inMilliseconds(idleTimeout))
 	config.PingTimeout = c.ConnectTimeout
 	config.AfterConnect = commitDurably
-}
-
-// planForLarge has every statement planned for tables as they will be. All that
-// requests wait for has an index; without this, a plan that was made while a table
-// was small reads all of it, until PostgreSQL notices a minute later.
-func planForLarge(c *pgx.ConnConfig) {
-	setUnlessGiven(c, "plan_cache_mode", "force_custom_plan")
-	setUnlessGiven(c, "enable_seqscan", "off")
 }
 
 func setUnlessGiven(c *pgx.ConnConfig, setting, value string) {
