@@ -44,6 +44,7 @@ type daemon struct {
 	metrics    *telemetry.Metrics
 	server     *radiusd.Server
 	http       net.Listener  // nil: off
+	usable     atomic.Bool   // the store was found to be one that this program can write to
 	filled     chan struct{} // closed when memory holds every subscriber that it has room for
 	restored   atomic.Bool   // memory was filled from a snapshot, and the store was not heard of since
 	nasesKnown bool          // of whatever source; begin's, then fillAndFollow's
@@ -64,11 +65,11 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 	if err != nil {
 		return nil, err
 	}
-	d.commits = &watchedRecorder{Recorder: engine, metrics: d.metrics}
+	d.commits = &watchedRecorder{Recorder: engine, usable: &d.usable, metrics: d.metrics}
 	if err := d.newLedger(); err != nil {
 		return nil, err
 	}
-	d.bookkeeper = bookkeeper.New(engine, bookkeeper.Options{Logger: logger.Logger})
+	d.bookkeeper = bookkeeper.New(d.engine, bookkeeper.Options{Logger: logger.Logger})
 	if d.server, err = d.newServer(ctx); err != nil {
 		return nil, errors.Join(err, d.closeSpool())
 	}
@@ -226,8 +227,8 @@ const retryInterval = time.Second
 // fillAndFollow loads all subscribers into memory and then follows every change.
 // Until it is through, requests are answered from the store one by one.
 func (d *daemon) fillAndFollow(ctx context.Context) {
-	if !d.nasesKnown {
-		d.reloadNASes(ctx)
+	if !d.restored.Load() {
+		d.awaitStore(ctx)
 	}
 	for began := time.Now(); ctx.Err() == nil; {
 		err := d.cache.Warm(ctx)
@@ -241,6 +242,7 @@ func (d *daemon) fillAndFollow(ctx context.Context) {
 			wait(ctx, retryInterval)
 		}
 	}
+	d.awaitStore(ctx)
 	_ = d.cache.Follow(ctx) // ends only with ctx
 }
 
@@ -355,11 +357,15 @@ func (d *daemon) reload() {
 // last one failed: a full disk can still be read.
 type watchedRecorder struct {
 	ledger.Recorder
+	usable  *atomic.Bool
 	metrics *telemetry.Metrics
 	failed  atomic.Pointer[error]
 }
 
 func (r *watchedRecorder) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
+	if !r.usable.Load() {
+		return fmt.Errorf("store is not checked yet: %w", linegate.ErrUnavailable)
+	}
 	began := time.Now()
 	err := r.Recorder.RecordAccounting(ctx, events)
 	r.metrics.AccountingCommit(time.Since(began))

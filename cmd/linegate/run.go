@@ -13,6 +13,7 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/store"
+	"linegate/store/postgres"
 	"linegate/store/sqlite"
 )
 
@@ -36,24 +37,49 @@ func errNoConfig() error {
 }
 
 // openStore opens the configured store, which the caller closes, and returns the
-// key that its secrets are sealed with.
-func openStore(ctx context.Context, cfg config.Config) (store.Engine, *store.Sealer, error) {
+// key that its secrets are sealed with. A PostgreSQL that can't be reached is no
+// error yet: see prepareStore.
+func openStore(ctx context.Context, cfg config.Config) (engine store.Engine, sealer *store.Sealer, err error) {
 	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
-	if !embedded {
-		return nil, nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
+	if embedded {
+		err = keyBelongs(path, cfg.KeyFile)
+	} else {
+		err = keyIsShared(ctx, cfg)
 	}
-	if err := keyBelongs(path, cfg.KeyFile); err != nil {
-		return nil, nil, err
-	}
-	sealer, err := store.OpenKeyFile(cfg.KeyFile)
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := sqlite.Open(ctx, path, sealer)
+	if sealer, err = store.OpenKeyFile(cfg.KeyFile); err != nil {
+		return nil, nil, err
+	}
+	if embedded {
+		engine, err = sqlite.Open(ctx, path, sealer)
+	} else {
+		engine, err = postgres.Open(ctx, cfg.Store, sealer, postgres.Options{})
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("store %s: %w", cfg.Store, err)
+		return nil, nil, fmt.Errorf("store %s: %w", shownStore(cfg), err)
 	}
 	return engine, sealer, nil
+}
+
+// prepareStore makes an empty database whole and refuses one whose schema or key
+// is not ours. It is linegate.ErrUnavailable when the database can't be asked.
+// SQLite has seen to all of that when it was opened.
+func prepareStore(ctx context.Context, engine store.Engine) error {
+	if database, apart := engine.(*postgres.Store); apart {
+		return database.Prepare(ctx)
+	}
+	return nil
+}
+
+// shownStore names the store without a password.
+func shownStore(cfg config.Config) string {
+	scheme, rest, _ := strings.Cut(cfg.Store, "://")
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		return scheme + "://" + rest[at+1:]
+	}
+	return cfg.Store
 }
 
 // keyBelongs fails when there is a store and not its key: a new key would open
@@ -65,6 +91,22 @@ func keyBelongs(path, keyFile string) error {
 	}
 	if _, err := os.Stat(keyFile); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("key file %s: missing, though the store %s is there: put back the key file that belongs to it", keyFile, path)
+	}
+	return nil
+}
+
+// keyIsShared fails when the key file is missing and the database has been sealed
+// with one already, by another node.
+func keyIsShared(ctx context.Context, cfg config.Config) error {
+	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		return nil // or opening it will tell
+	}
+	schema, err := postgres.Status(ctx, cfg.Store)
+	if err != nil {
+		return fmt.Errorf("key file %s: missing, and whether the store %s needs one is not known: %w", cfg.KeyFile, shownStore(cfg), err)
+	}
+	if schema.Version > 0 {
+		return fmt.Errorf("key file %s: missing, though the store %s is there: copy the key file of another node", cfg.KeyFile, shownStore(cfg))
 	}
 	return nil
 }
@@ -90,6 +132,9 @@ func withMadeStore(ctx context.Context, cfg config.Config, fn func(store.Engine)
 	engine, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
+	}
+	if err := prepareStore(ctx, engine); err != nil {
+		return errors.Join(fmt.Errorf("store %s: %w", shownStore(cfg), err), engine.Close())
 	}
 	return errors.Join(fn(engine), engine.Close())
 }
