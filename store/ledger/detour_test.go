@@ -244,8 +244,8 @@ func TestAnEventThatTheStoreRefusesIsSetAsideInTheReplay(t *testing.T) {
 func TestAFullOrBrokenSpoolAcknowledgesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{answer: func(context.Context, []string) error { return errAway }}
-		spool := &memorySpool{}
-		l := ledger.New(r, ledger.Options{Spool: spool})
+		spool, log := &memorySpool{}, &bytes.Buffer{}
+		l := ledger.New(r, ledger.Options{Spool: spool, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		end := run(t, l)
 		var o outcomes
 		for id, failure := range map[string]error{"a": linegate.ErrSpoolFull, "b": errors.New("disk is broken")} {
@@ -258,6 +258,9 @@ func TestAFullOrBrokenSpoolAcknowledgesNothing(t *testing.T) {
 			assert.ErrorIs(t, o.told[id][0], failure)
 			assert.ErrorIs(t, o.told[id][0], linegate.ErrUnavailable)
 		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Empty(t, log.String(), "it was not used")
 		record(t, l, &o, "c")
 		synctest.Wait()
 		assert.Equal(t, []error{nil}, o.told["c"])

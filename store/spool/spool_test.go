@@ -426,6 +426,17 @@ func TestRefusedEventsAreKeptForPeopleAndCanBeTriedAgain(t *testing.T) {
 	assert.Equal(t, append([]linegate.AccountingEvent{odd}, numbered(1, 2)...), drain(t, s))
 	assert.NoFileExists(t, filepath.Join(folder, againName))
 
+	require.NoError(t, s.SetAside(&odd, errors.New("row too strange")))
+	require.NoError(t, s.Close())
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	edit(t, path, func(data []byte) []byte { return append(data, `{"time":"2026`...) })
+	s = open(t, folder, Options{MaxBytes: 1 << 20})
+	mended, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, whole, mended, "a line that was not finished is cut off")
+	assert.EqualValues(t, 1, s.Stats().Torn)
+
 	s.aside = 1 << 20
 	assert.ErrorIs(t, s.SetAside(&odd, errors.New("no")), linegate.ErrSpoolFull)
 	require.NoError(t, s.Close())
