@@ -39,8 +39,17 @@ func errNoConfig() error {
 func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
 	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
 	if !embedded {
-		return nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
+		return nil, errNoPostgres()
 	}
+	engine, err := openEmbedded(ctx, cfg, path)
+	if err != nil {
+		return nil, err
+	}
+	return engine, nil
+}
+
+// openEmbedded opens the SQLite store at path.
+func openEmbedded(ctx context.Context, cfg config.Config, path string) (*sqlite.Store, error) {
 	if err := keyBelongs(path, cfg.KeyFile); err != nil {
 		return nil, err
 	}
@@ -53,6 +62,10 @@ func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
 		return nil, fmt.Errorf("store %s: %w", cfg.Store, err)
 	}
 	return engine, nil
+}
+
+func errNoPostgres() error {
+	return errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
 }
 
 // keyBelongs fails when there is a store and not its key: a new key would open
@@ -75,13 +88,21 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 	if err != nil {
 		return err
 	}
+	if err := requireStore(cfg); err != nil {
+		return err
+	}
+	return withMadeStore(ctx, cfg, fn)
+}
+
+// requireStore fails where no store is.
+func requireStore(cfg config.Config) error {
 	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
 				"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
 		}
 	}
-	return withMadeStore(ctx, cfg, fn)
+	return nil
 }
 
 // withMadeStore runs fn with the configured store open, made when it is missing.

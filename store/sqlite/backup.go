@@ -19,7 +19,7 @@ import (
 // exist yet, readable for its owner alone. It holds up no writer. Passwords and
 // secrets stay sealed: without the key the copy is of little use.
 func (s *Store) Backup(ctx context.Context, into string) (err error) {
-	into, err = filepath.Abs(into) // a name is never taken for a URI
+	path, err := filepath.Abs(into) // so that no name is taken for a URI
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
@@ -32,7 +32,7 @@ func (s *Store) Backup(ctx context.Context, into string) (err error) {
 			_ = os.Remove(into) // half a backup is none
 		}
 	}()
-	if _, err := s.writer.ExecContext(ctx, `VACUUM INTO ?`, into); err != nil {
+	if _, err := s.writer.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
 		return fmt.Errorf("backup to %s: %w", into, fail(err))
 	}
 	return file.Sync()
