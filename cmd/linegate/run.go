@@ -41,15 +41,6 @@ func openStore(ctx context.Context, cfg config.Config) (store.Engine, error) {
 	if !embedded {
 		return nil, errNoPostgres()
 	}
-	engine, err := openEmbedded(ctx, cfg, path)
-	if err != nil {
-		return nil, err
-	}
-	return engine, nil
-}
-
-// openEmbedded opens the SQLite store at path.
-func openEmbedded(ctx context.Context, cfg config.Config, path string) (*sqlite.Store, error) {
 	if err := keyBelongs(path, cfg.KeyFile); err != nil {
 		return nil, err
 	}

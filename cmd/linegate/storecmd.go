@@ -35,12 +35,8 @@ func newStoreBackupCommand(c *cli) *cobra.Command {
 			if err := requireStore(cfg); err != nil {
 				return err
 			}
-			embedded, err := openEmbedded(cmd.Context(), cfg, path)
+			r, err := backUp(cmd.Context(), path, args[0])
 			if err != nil {
-				return err
-			}
-			r, err := backUp(cmd.Context(), embedded, args[0])
-			if err := errors.Join(err, embedded.Close()); err != nil {
 				return err
 			}
 			return show(cmd.OutOrStdout(), c.output, r)
@@ -62,24 +58,17 @@ func (c *cli) embedded(otherwise string) (cfg config.Config, path string, err er
 	return cfg, path, nil
 }
 
-// backUp writes the backup and tells what it holds, at least.
-func backUp(ctx context.Context, embedded *sqlite.Store, file string) (record, error) {
-	id, err := embedded.ID(ctx)
-	if err != nil {
-		return nil, err
-	}
-	revision, err := embedded.Revision(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := embedded.Backup(ctx, file); err != nil {
+// backUp writes the backup and tells what it is.
+func backUp(ctx context.Context, path, file string) (record, error) {
+	if err := sqlite.Backup(ctx, path, file); err != nil {
 		return nil, err
 	}
 	written, err := os.Stat(file)
 	if err != nil {
 		return nil, err
 	}
-	return record{{"backup", file}, {"octets", written.Size()}, {"store_id", id}, {"revision", revision}}, nil
+	schema, err := sqlite.Status(ctx, file)
+	return record{{"backup", file}, {"octets", written.Size()}, {"schema_version", schema.Version}}, err
 }
 
 func newStoreRestoreCommand(c *cli) *cobra.Command {

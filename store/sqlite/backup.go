@@ -15,11 +15,15 @@ import (
 	"linegate/store"
 )
 
-// Backup writes the whole store, as it is at one moment, to a file that must not
-// exist yet, readable for its owner alone. It holds up no writer. Passwords and
-// secrets stay sealed: without the key the copy is of little use.
-func (s *Store) Backup(ctx context.Context, into string) (err error) {
-	path, err := filepath.Abs(into) // so that no name is taken for a URI
+// Backup writes the whole database at path, as it is at one moment, to a file that
+// must not exist yet, readable for its owner alone. It holds up no writer, changes
+// nothing (a schema of another version stays as it is), and needs no key:
+// passwords and secrets stay sealed.
+func Backup(ctx context.Context, path, into string) (err error) {
+	schema, err := Status(ctx, path)
+	if err == nil && schema.Version == 0 {
+		err = fmt.Errorf("%s is not a linegate store", path)
+	}
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
@@ -27,15 +31,26 @@ func (s *Store) Backup(ctx context.Context, into string) (err error) {
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	defer func() {
-		if err = errors.Join(err, file.Close()); err != nil {
-			_ = os.Remove(into) // half a backup is none
-		}
-	}()
-	if _, err := s.writer.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
-		return fmt.Errorf("backup to %s: %w", into, fail(err))
+	err = errors.Join(copyMoment(ctx, path, into), file.Sync(), file.Close())
+	if err != nil {
+		_ = os.Remove(into) // half a backup is none
+		return fmt.Errorf("backup to %s: %w", into, err)
 	}
-	return file.Sync()
+	return nil
+}
+
+// copyMoment writes the database into an empty file.
+func copyMoment(ctx context.Context, path, into string) error {
+	into, err := filepath.Abs(into) // so that no name is taken for a URI
+	if err != nil {
+		return err
+	}
+	db, err := openPool(path, 1, url.Values{})
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, into)
+	return errors.Join(fail(err), db.Close())
 }
 
 // Restore puts a backup in the place of the database file at path, once it is

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,7 +53,7 @@ func backedUp(t *testing.T) (folder, backup string) {
 	backup = filepath.Join(folder, "backup.db")
 	s := open(t, folder)
 	putUsers(t, s, "alice")
-	require.NoError(t, s.Backup(t.Context(), backup))
+	require.NoError(t, sqlite.Backup(t.Context(), filepath.Join(folder, "linegate.db"), backup))
 	putUsers(t, s, "bob")
 	require.NoError(t, s.Close())
 	return folder, backup
@@ -87,8 +88,8 @@ func TestABackupIsRestoredAndTheOldStoreKept(t *testing.T) {
 
 func TestABackupIsOneMomentOfAStoreThatIsWrittenTo(t *testing.T) {
 	folder := t.TempDir()
-	s, writer := open(t, folder), open(t, folder)
-	putUsers(t, s, "a0", "b0")
+	writer := open(t, folder)
+	putUsers(t, writer, "a0", "b0")
 	var writing sync.WaitGroup
 	ended := make(chan struct{})
 	writing.Go(func() {
@@ -102,7 +103,7 @@ func TestABackupIsOneMomentOfAStoreThatIsWrittenTo(t *testing.T) {
 		}
 	})
 	backup := filepath.Join(folder, "backup.db")
-	assert.NoError(t, s.Backup(t.Context(), backup))
+	assert.NoError(t, sqlite.Backup(t.Context(), filepath.Join(folder, "linegate.db"), backup))
 	close(ended)
 	writing.Wait()
 	copied, err := sqlite.Open(t.Context(), backup, sealer(t, folder))
@@ -113,17 +114,21 @@ func TestABackupIsOneMomentOfAStoreThatIsWrittenTo(t *testing.T) {
 
 func TestABackupOverwritesNothing(t *testing.T) {
 	folder := t.TempDir()
-	s := open(t, folder)
+	open(t, folder)
+	path := filepath.Join(folder, "linegate.db")
 	there := filepath.Join(folder, "there")
 	require.NoError(t, os.WriteFile(there, []byte("precious"), 0o600))
-	require.ErrorIs(t, s.Backup(t.Context(), there), os.ErrExist)
+	require.ErrorIs(t, sqlite.Backup(t.Context(), path, there), os.ErrExist)
 	text, err := os.ReadFile(there)
 	require.NoError(t, err)
 	assert.Equal(t, "precious", string(text))
 
 	half := filepath.Join(folder, "half")
-	require.NoError(t, s.Close())
-	require.ErrorIs(t, s.Backup(t.Context(), half), linegate.ErrUnavailable)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, sqlite.Backup(ended, path, half), context.Canceled)
+	assert.NoFileExists(t, half)
+	require.ErrorContains(t, sqlite.Backup(t.Context(), filepath.Join(folder, "none"), half), "not a linegate store")
 	assert.NoFileExists(t, half)
 }
 
@@ -142,7 +147,7 @@ func TestWhatCanNotBeRestoredLeavesTheStoreAsItIs(t *testing.T) {
 	stranger := t.TempDir()
 	other := open(t, stranger)
 	foreign := filepath.Join(stranger, "foreign.db")
-	require.NoError(t, other.Backup(t.Context(), foreign))
+	require.NoError(t, sqlite.Backup(t.Context(), filepath.Join(stranger, "linegate.db"), foreign))
 	inUse := filepath.Join(stranger, "linegate.db")
 	putUsers(t, other, "eve")
 
