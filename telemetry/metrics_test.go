@@ -66,18 +66,6 @@ func fullMetrics() *Metrics {
 	return m
 }
 
-func TestWhatTheServerDoesByItselfIsCounted(t *testing.T) {
-	m := NewMetrics()
-	m.AdmissionUnchecked()
-	assert.Equal(t, 1.0, value(t, m, "radius_session_limit_unchecked_total"))
-	m.SessionsStale(2)
-	assert.Equal(t, 2.0, value(t, m, "radius_sessions_stale_total"))
-	assert.Equal(t, 0.0, value(t, m, "radius_retention_dropped_total", "kind", "events"), "the series is there from the start")
-	m.Retained(3, 4)
-	assert.Equal(t, 3.0, value(t, m, "radius_retention_dropped_total", "kind", "events"))
-	assert.Equal(t, 4.0, value(t, m, "radius_retention_dropped_total", "kind", "sessions"))
-}
-
 func TestSampledMetricsShowWhatTheirSourcesSay(t *testing.T) {
 	m := fullMetrics()
 	assert.Equal(t, 4.0, value(t, m, "radius_queue_depth", "listener", "127.0.0.1:1812"))
@@ -162,6 +150,15 @@ func TestServerMetricsCount(t *testing.T) {
 
 	m.AccountingCommit(20 * time.Millisecond)
 	assert.Equal(t, 1.0, value(t, m, "radius_accounting_commit_seconds"))
+
+	m.AdmissionUnchecked()
+	assert.Equal(t, 1.0, value(t, m, "radius_session_limit_unchecked_total"))
+	m.SessionsStale(2)
+	assert.Equal(t, 2.0, value(t, m, "radius_sessions_stale_total"))
+	assert.Equal(t, 0.0, value(t, m, "radius_retention_dropped_total", "kind", "events"), "the series is there from the start")
+	m.Retained(3, 4)
+	assert.Equal(t, 3.0, value(t, m, "radius_retention_dropped_total", "kind", "events"))
+	assert.Equal(t, 4.0, value(t, m, "radius_retention_dropped_total", "kind", "sessions"))
 
 	m.SetVersion("v1")
 	m.SetVersion("v2")

@@ -40,19 +40,10 @@ func errNoConfig() error {
 // key that its secrets are sealed with. A PostgreSQL that can't be reached is no
 // error yet: see prepareStore.
 func openStore(ctx context.Context, cfg config.Config) (engine store.Engine, sealer *store.Sealer, err error) {
-	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
-	if embedded {
-		err = keyBelongs(path, cfg.KeyFile)
-	} else {
-		err = keyIsShared(ctx, cfg)
-	}
-	if err != nil {
+	if sealer, err = openKey(ctx, cfg); err != nil {
 		return nil, nil, err
 	}
-	if sealer, err = store.OpenKeyFile(cfg.KeyFile); err != nil {
-		return nil, nil, err
-	}
-	if embedded {
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
 		engine, err = sqlite.Open(ctx, path, sealer)
 	} else {
 		engine, err = postgres.Open(ctx, cfg.Store, sealer, postgres.Options{})
@@ -61,6 +52,20 @@ func openStore(ctx context.Context, cfg config.Config) (engine store.Engine, sea
 		return nil, nil, fmt.Errorf("store %s: %w", shownStore(cfg), err)
 	}
 	return engine, sealer, nil
+}
+
+// openKey opens the key file, made when there is no store yet either.
+func openKey(ctx context.Context, cfg config.Config) (*store.Sealer, error) {
+	var err error
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
+		err = keyBelongs(path, cfg.KeyFile)
+	} else {
+		err = keyIsShared(ctx, cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenKeyFile(cfg.KeyFile)
 }
 
 // prepareStore makes an empty database whole and refuses one whose schema or key
@@ -118,13 +123,21 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 	if err != nil {
 		return err
 	}
+	if err := requireStore(cfg); err != nil {
+		return err
+	}
+	return withMadeStore(ctx, cfg, fn)
+}
+
+// requireStore fails where no store is.
+func requireStore(cfg config.Config) error {
 	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
 				"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
 		}
 	}
-	return withMadeStore(ctx, cfg, fn)
+	return nil
 }
 
 // withMadeStore runs fn with the configured store open, made when it is missing.
