@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -87,9 +88,12 @@ func Open(ctx context.Context, dsn string, sealer *store.Sealer, options Options
 		config := config.Copy()
 		config.MaxConns = size
 		if pool == &s.accounting {
-			setUnlessGiven(config.ConnConfig, "lock_timeout", accountingLockTimeout)
+			setUnlessGiven(config.ConnConfig, "lock_timeout", inMilliseconds(accountingLockTimeout))
 		}
-		setUnlessGiven(config.ConnConfig, "lock_timeout", lockTimeout)
+		setUnlessGiven(config.ConnConfig, "lock_timeout", inMilliseconds(lockTimeout))
+		if pool != &s.lists {
+			planForLarge(config.ConnConfig)
+		}
 		if *pool, err = pgxpool.NewWithConfig(s.closing, config); err != nil {
 			return nil, err
 		}
@@ -105,19 +109,27 @@ func settle(config *pgxpool.Config) {
 	}
 	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}).DialContext
-	if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = "linegate"
-	}
-	setUnlessGiven(c, "idle_in_transaction_session_timeout", idleTimeout)
+	setUnlessGiven(c, "application_name", "linegate")
+	setUnlessGiven(c, "idle_in_transaction_session_timeout", inMilliseconds(idleTimeout))
 	config.PingTimeout = c.ConnectTimeout
 	config.AfterConnect = commitDurably
 }
 
-func setUnlessGiven(c *pgx.ConnConfig, setting string, value time.Duration) {
+// planForLarge has every statement planned for tables as they will be. All that
+// requests wait for has an index; without this, a plan that was made while a table
+// was small reads all of it, until PostgreSQL notices a minute later.
+func planForLarge(c *pgx.ConnConfig) {
+	setUnlessGiven(c, "plan_cache_mode", "force_custom_plan")
+	setUnlessGiven(c, "enable_seqscan", "off")
+}
+
+func setUnlessGiven(c *pgx.ConnConfig, setting, value string) {
 	if _, given := c.RuntimeParams[setting]; !given {
-		c.RuntimeParams[setting] = fmt.Sprint(value.Milliseconds())
+		c.RuntimeParams[setting] = value
 	}
 }
+
+func inMilliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // commitDurably keeps a database that is set to answer a COMMIT before it is on
 // disk from doing so: a NAS forgets what was acknowledged.
