@@ -78,6 +78,14 @@ func prepareStore(ctx context.Context, engine store.Engine) error {
 	return nil
 }
 
+// checkStore is prepareStore for commands that must not make a store.
+func checkStore(ctx context.Context, engine store.Engine) error {
+	if database, apart := engine.(*postgres.Store); apart {
+		return database.CheckSchema(ctx)
+	}
+	return nil
+}
+
 // shownStore names the store without a password.
 func shownStore(cfg config.Config) string {
 	scheme, rest, _ := strings.Cut(cfg.Store, "://")
@@ -126,7 +134,7 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 	if err := requireStore(cfg); err != nil {
 		return err
 	}
-	return withMadeStore(ctx, cfg, fn)
+	return withOpenStore(ctx, cfg, checkStore, fn)
 }
 
 // requireStore fails where no store is.
@@ -142,11 +150,15 @@ func requireStore(cfg config.Config) error {
 
 // withMadeStore runs fn with the configured store open, made when it is missing.
 func withMadeStore(ctx context.Context, cfg config.Config, fn func(store.Engine) error) error {
+	return withOpenStore(ctx, cfg, prepareStore, fn)
+}
+
+func withOpenStore(ctx context.Context, cfg config.Config, look func(context.Context, store.Engine) error, fn func(store.Engine) error) error {
 	engine, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if err := prepareStore(ctx, engine); err != nil {
+	if err := look(ctx, engine); err != nil {
 		return errors.Join(fmt.Errorf("store %s: %w", shownStore(cfg), err), engine.Close())
 	}
 	return errors.Join(fn(engine), engine.Close())
