@@ -55,6 +55,7 @@ func fullMetrics() *Metrics {
 	m.SetNASes([]linegate.NAS{{Tenant: "demo", Name: "bng1"}})
 	m.SetActiveByVLAN([]VLANCount{{Tenant: "demo", VLAN: 101, Count: 3}})
 	m.RegisterQueue("127.0.0.1:1812", func() int { return 4 })
+	m.RegisterStore(func() bool { return true })
 	m.RegisterStanding(func() Standing { return StandingMemory })
 	m.RegisterLedger(func() int { return 5 })
 	m.RegisterLog(func() uint64 { return 6 })
@@ -143,9 +144,9 @@ func TestServerMetricsCount(t *testing.T) {
 	assert.Equal(t, 2.0, value(t, m, "radius_duplicates_total", "kind", "resent"))
 	assert.Equal(t, 1.0, value(t, m, "radius_duplicates_total", "kind", "in_flight"))
 
-	m.SetStoreUp(true)
+	m.RegisterStore(func() bool { return true })
 	assert.Equal(t, 1.0, value(t, m, "radius_store_up"))
-	m.SetStoreUp(false)
+	m.RegisterStore(func() bool { return false })
 	assert.Equal(t, 0.0, value(t, m, "radius_store_up"))
 
 	m.AccountingCommit(20 * time.Millisecond)
@@ -316,7 +317,6 @@ func TestCountingAPacketDoesNotAllocate(t *testing.T) {
 		m.Drop(DropOverloaded)
 		m.Duplicate(DuplicateResent)
 		m.AccountingCommit(time.Millisecond)
-		m.SetStoreUp(true)
 	})
 	assert.Zero(t, allocations)
 }

@@ -159,6 +159,7 @@ func (d *daemon) registerMetrics() {
 	d.metrics.RegisterQueue("auth", d.server.Waiting)
 	d.metrics.RegisterQueue("acct", d.ledger.Depth)
 	d.metrics.RegisterStanding(d.standing)
+	d.metrics.RegisterStore(func() bool { return !d.engine.Away() && d.commits.failure() == nil })
 	d.metrics.RegisterCache(func() telemetry.CacheStats {
 		stats := d.cache.Stats()
 		return telemetry.CacheStats{
@@ -297,12 +298,10 @@ func (d *daemon) useNASes(nases []linegate.NAS) {
 // countInterval is how old the gauge of active subscribers may be.
 const countInterval = 10 * time.Second
 
-// countActive keeps the gauges that come from the store. The store is up while it
-// can be read and has taken the last accounting.
+// countActive keeps the gauges that come from the store.
 func (d *daemon) countActive(ctx context.Context) {
 	for ctx.Err() == nil {
 		counts, err := d.engine.ActiveByVLAN(ctx)
-		d.metrics.SetStoreUp(err == nil && d.commits.failure() == nil)
 		if err == nil {
 			active := make([]telemetry.VLANCount, len(counts))
 			for i, count := range counts {

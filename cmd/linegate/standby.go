@@ -110,7 +110,6 @@ func (d *daemon) standing() telemetry.Standing {
 
 // storeChanged tells that the store went away or is back.
 func (d *daemon) storeChanged(away bool) {
-	d.metrics.SetStoreUp(!away)
 	if away {
 		d.logger.Warn("the store does not answer: known subscribers are answered from memory")
 		return
