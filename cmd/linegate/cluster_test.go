@@ -29,6 +29,9 @@ type twoNodes struct {
 	dsn      string
 	key      string // path of the file that both nodes seal with
 	nodes    [2]*instance
+	// auth and acct are where the nodes listen, which stays the same when they are
+	// started again.
+	auth, acct [2]string
 }
 
 const knownSubscribers = 200
@@ -46,7 +49,7 @@ func startTwoNodes(t *testing.T, server *pgtest.Server) *twoNodes {
 			"LINEGATE_ACCOUNTING_SPOOL="+filepath.Join(node.folder, "spool"))
 		node.run()
 		node.env = append(node.env, "LINEGATE_LISTEN_AUTH="+node.auth, "LINEGATE_LISTEN_ACCT="+node.acct)
-		c.nodes[i] = node
+		c.nodes[i], c.auth[i], c.acct[i] = node, node.auth, node.acct
 	}
 	rows := &strings.Builder{}
 	fmt.Fprintln(rows, "username,password,circuit_id,option82_policy,service_vlan")
@@ -56,8 +59,8 @@ func startTwoNodes(t *testing.T, server *pgtest.Server) *twoNodes {
 	csv := filepath.Join(c.nodes[0].folder, "subscribers.csv")
 	require.NoError(t, os.WriteFile(csv, []byte(rows.String()), 0o600))
 	c.nodes[0].cli("profile", "import", csv)
-	for _, node := range c.nodes {
-		node.within(time.Minute, func() bool { return c.login(node, knownSubscribers-1, 3*time.Second) == nil }, "the import is followed")
+	for i, node := range c.nodes {
+		node.within(time.Minute, func() bool { return c.login(i, knownSubscribers-1, 3*time.Second) == nil }, "the import is followed")
 		node.within(time.Minute, func() bool {
 			info, err := os.Stat(filepath.Join(node.folder, "snapshot"))
 			return err == nil && info.Size() > 40*knownSubscribers
@@ -72,18 +75,18 @@ var (
 )
 
 // login asks a node for a known subscriber from the own line; nil is an accept.
-func (c *twoNodes) login(node *instance, number int, patience time.Duration) error {
+func (c *twoNodes) login(node, number int, patience time.Duration) error {
 	line := wire.AppendVendorAttribute(nil, 3561, 1, fmt.Appendf(nil, "line %d", number))
 	return c.loginAs(node, fmt.Sprintf("sub%d", number), line, patience)
 }
 
-func (c *twoNodes) loginAs(node *instance, name string, line []byte, patience time.Duration) error {
+func (c *twoNodes) loginAs(node int, name string, line []byte, patience time.Duration) error {
 	builder := client.Builder{Signer: signer, Random: rand.Reader}
 	request, err := builder.Access(nil, 1, &client.Login{UserName: name, Password: "secretpw", Method: client.MethodPAP, Attributes: line})
 	if err != nil {
 		return err
 	}
-	server := client.Server{Address: node.auth, Signer: signer, Timeout: patience, Tries: 1}
+	server := client.Server{Address: c.auth[node], Signer: signer, Timeout: patience, Tries: 1}
 	answer, err := server.Exchange(c.Context(), request)
 	if err == nil && answer.Packet.Code() != wire.AccessAccept {
 		err = fmt.Errorf("%s: %s: %w", name, answer.Packet.Code(), errRefused)
@@ -121,14 +124,14 @@ func TestWhatIsChangedThroughOneNodeIsEnforcedOnTheOther(t *testing.T) {
 			return err
 		}))
 		committed := time.Now()
-		require.Eventually(t, func() bool { return (c.login(second, 7, 3*time.Second) == nil) == accepted }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return (c.login(1, 7, 3*time.Second) == nil) == accepted }, 20*time.Second, time.Millisecond)
 		took = append(took, time.Since(committed))
 	}
 	slices.Sort(took)
 	t.Logf("a change is enforced after %s at the median, %s at most", took[len(took)/2], took[len(took)-1])
 
 	first.cli("profile", "set", "sub8", "--circuit-id", "another line")
-	second.within(20*time.Second, func() bool { return errors.Is(c.login(second, 8, 3*time.Second), errRefused) }, "the command's change")
+	second.within(20*time.Second, func() bool { return errors.Is(c.login(1, 8, 3*time.Second), errRefused) }, "the command's change")
 	first.cli("nas", "add", "late", "--address", "127.0.0.2", "--secret", "0123456789abcdef")
 	second.within(20*time.Second, func() bool {
 		_, metrics := second.get("/metrics")

@@ -66,9 +66,9 @@ func (l *load) authenticate(ctx context.Context) {
 	for ctx.Err() == nil {
 		number, first := mathrand.IntN(knownSubscribers), mathrand.IntN(2)
 		began := time.Now()
-		err := l.cluster.login(l.cluster.nodes[first], number, 700*time.Millisecond)
+		err := l.cluster.login(first, number, 700*time.Millisecond)
 		if err != nil && !errors.Is(err, errRefused) {
-			err = l.cluster.login(l.cluster.nodes[1-first], number, 10*time.Second)
+			err = l.cluster.login(1-first, number, 10*time.Second)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -121,7 +121,7 @@ func (l *load) record(session string, status, count uint32) {
 	request, err := builder.Accounting(nil, uint8(count), attributes)
 	require.NoError(l.cluster, err)
 	for try := mathrand.IntN(2); l.cluster.Context().Err() == nil; try++ {
-		server := client.Server{Address: l.cluster.nodes[try%2].acct, Signer: signer, Timeout: 2 * time.Second, Tries: 1}
+		server := client.Server{Address: l.cluster.acct[try%2], Signer: signer, Timeout: 2 * time.Second, Tries: 1}
 		if _, err := server.Exchange(l.cluster.Context(), request); err == nil {
 			l.acknowledged.Add(1)
 			return
@@ -203,7 +203,7 @@ func (c *twoNodes) goThroughFaults(l *load, lasts time.Duration) {
 		c.kill(1)
 		c.nodes[1].run()
 		c.nodes[1].log.await(c.nodes[1], "started from a snapshot")
-		require.NoError(c, c.login(c.nodes[1], 1, 3*time.Second), "from the snapshot")
+		require.NoError(c, c.login(1, 1, 3*time.Second), "from the snapshot")
 	}, start)
 }
 
@@ -214,9 +214,9 @@ func (c *twoNodes) kill(number int) {
 
 // nobodyIsDenied asks for somebody whom memory does not know: the database might.
 func (c *twoNodes) nobodyIsDenied() {
-	for _, node := range c.nodes {
+	for i, node := range c.nodes {
 		node.within(time.Minute, func() bool {
-			return errors.Is(c.loginAs(node, "not yet known", nil, 200*time.Millisecond), client.ErrNoAnswer)
+			return errors.Is(c.loginAs(i, "not yet known", nil, 200*time.Millisecond), client.ErrNoAnswer)
 		}, "an unknown subscriber gets no answer, so that the NAS asks its next server")
 	}
 }

@@ -49,7 +49,7 @@ func openStore(ctx context.Context, cfg config.Config) (engine store.Engine, sea
 		engine, err = postgres.Open(ctx, cfg.Store, sealer, postgres.Options{})
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("store %s: %w", shownStore(cfg), err)
+		return nil, nil, fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
 	}
 	return engine, sealer, nil
 }
@@ -86,13 +86,14 @@ func checkStore(ctx context.Context, engine store.Engine) error {
 	return nil
 }
 
-// shownStore names the store without a password.
-func shownStore(cfg config.Config) string {
-	scheme, rest, _ := strings.Cut(cfg.Store, "://")
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		return scheme + "://" + rest[at+1:]
+// storeName is the store as it may be shown: without user, password and settings.
+func storeName(configured string) string {
+	address, database := strings.CutPrefix(configured, "postgres://")
+	if !database {
+		return configured
 	}
-	return cfg.Store
+	address, _, _ = strings.Cut(address[strings.LastIndex(address, "@")+1:], "?")
+	return "postgres://" + address
 }
 
 // keyBelongs fails when there is a store and not its key: a new key would open
@@ -116,10 +117,10 @@ func keyIsShared(ctx context.Context, cfg config.Config) error {
 	}
 	schema, err := postgres.Status(ctx, cfg.Store)
 	if err != nil {
-		return fmt.Errorf("key file %s: missing, and whether the store %s needs one is not known: %w", cfg.KeyFile, shownStore(cfg), err)
+		return fmt.Errorf("key file %s: missing, and the store can't tell whether it needs one of its own: %w", cfg.KeyFile, err)
 	}
 	if schema.Version > 0 {
-		return fmt.Errorf("key file %s: missing, though the store %s is there: copy the key file of another node", cfg.KeyFile, shownStore(cfg))
+		return fmt.Errorf("key file %s: missing, though the store %s is there: put the key file there that its other nodes have", cfg.KeyFile, storeName(cfg.Store))
 	}
 	return nil
 }
@@ -159,7 +160,7 @@ func withOpenStore(ctx context.Context, cfg config.Config, look func(context.Con
 		return err
 	}
 	if err := look(ctx, engine); err != nil {
-		return errors.Join(fmt.Errorf("store %s: %w", shownStore(cfg), err), engine.Close())
+		return errors.Join(fmt.Errorf("store %s: %w", storeName(cfg.Store), err), engine.Close())
 	}
 	return errors.Join(fn(engine), engine.Close())
 }

@@ -78,7 +78,7 @@ func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out 
 		err = applyOnFirstStart(ctx, engine, cfg.ApplyOnFirstStart, out)
 	}
 	if err != nil && !errors.Is(err, linegate.ErrUnavailable) {
-		return fmt.Errorf("store %s: %w", shownStore(cfg), err)
+		return fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (d *daemon) banner(out io.Writer) {
 	if d.http != nil {
 		fmt.Fprintf(out, "  http   http://%s/  (metrics, healthz, readyz)\n", d.http.Addr())
 	}
-	fmt.Fprintf(out, "  store  %s\n", shownStore(d.cfg))
+	fmt.Fprintf(out, "  store  %s\n", storeName(d.cfg.Store))
 	if d.cfg.ApplyOnFirstStart != "" {
 		fmt.Fprintf(out, "Try it, from this machine:\n"+
 			`  echo 'User-Name=alice,User-Password=secretpw,ADSL-Agent-Circuit-Id="olt1 xpon 0/1/1",ADSL-Agent-Remote-Id=ONT1' | radclient %s auth testing123`+"\n",
