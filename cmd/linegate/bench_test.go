@@ -216,22 +216,49 @@ type closedWriter struct{}
 func (closedWriter) Write([]byte) (int, error) { return 0, fs.ErrClosed }
 
 func TestUsageIsReadFromProc(t *testing.T) {
-	stat := "7 (a )( name) S 1 7 7 0 -1 4194560 1 2 3 4 250 50 0 0 20 0 9 0 100 1 2"
+	stat := "7 (a )( name) S 1 7 7 0 -1 4194560 1 2 3 4 250 50 30 20 20 0 9 0 100 1 2"
 	status := "Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t   1024 kB\n"
-	proc := func(stat string) *process {
-		return &process{pid: 7, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}, "7/status": {Data: []byte(status)}}}
+	proc := func(stat string) *processes {
+		return &processes{pids: []int{7}, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}, "7/status": {Data: []byte(status)}, "self": {}}}
 	}
 	used, err := proc(stat).usage()
 	require.NoError(t, err)
-	assert.Equal(t, usage{cpu: 3 * time.Second, residentKiB: 1024, peakKiB: 2048}, used)
+	assert.Equal(t, usage{cpu: 3500 * time.Millisecond, residentKiB: 1024, peakKiB: 2048}, used)
 
 	_, err = proc("7 (x) S 1").usage()
 	assert.EqualError(t, err, "process 7 can't be measured: stat has 2 fields")
 	_, err = proc(strings.Replace(stat, "250", "many", 1)).usage()
-	assert.EqualError(t, err, `process 7 can't be measured: its times are "many" and "50"`)
-	_, err = (&process{pid: 7, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}}}).usage()
+	assert.EqualError(t, err, `process 7 can't be measured: one of its times is "many"`)
+	_, err = proc(strings.Replace(stat, "S 1", "S one", 1)).usage()
+	assert.EqualError(t, err, `process 7 can't be measured: its parent is "one"`)
+	_, err = (&processes{pids: []int{7}, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}}}).usage()
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	assert.Zero(t, statusKiB("Name: x\n", "VmRSS:"))
+}
+
+func TestUsageCountsDescendantsOnce(t *testing.T) {
+	process := func(pid, parent, ticks int) string {
+		return fmt.Sprintf("%d (x) S %d 7 7 0 -1 4194560 1 2 3 4 %d 0 0 0", pid, parent, ticks)
+	}
+	files := fstest.MapFS{}
+	add := func(pid, parent, ticks int) {
+		files[fmt.Sprintf("%d/stat", pid)] = &fstest.MapFile{Data: []byte(process(pid, parent, ticks))}
+		files[fmt.Sprintf("%d/status", pid)] = &fstest.MapFile{Data: []byte("VmRSS: 1 kB\nVmHWM: 2 kB\n")}
+	}
+	add(7, 1, 100)    // a server
+	add(8, 1, 1000)   // its database
+	add(9, 8, 10000)  // a process of that
+	add(10, 9, 20000) // and of that
+	add(11, 1, 77)    // somebody else
+	both := &processes{pids: []int{7, 8, 9}, proc: files}
+	used, err := both.usage()
+	require.NoError(t, err)
+	assert.Equal(t, usage{cpu: 311 * time.Second, residentKiB: 4, peakKiB: 8}, used)
+
+	delete(files, "10/status") // it ends while it is read
+	used, err = both.usage()
+	require.NoError(t, err)
+	assert.Equal(t, 111*time.Second, used.cpu)
 }
 
 func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
@@ -239,7 +266,8 @@ func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
 		"7/stat":   {Data: []byte("7 (x) S 1 7 7 0 -1 4194560 1 2 3 4 100 0 0 0")},
 		"7/status": {Data: []byte("VmRSS: 10 kB\nVmHWM: 20 kB\n")},
 	}
-	meter := &benchMeter{progress: &bytes.Buffer{}, process: &process{pid: 7, proc: files}}
+	meter := (&loading{}).meter("request", client.Counts.Answered)
+	meter.progress, meter.processes = &bytes.Buffer{}, &processes{pids: []int{7}, proc: files}
 	require.NoError(t, meter.begin())
 	for second := range 11 {
 		meter.observe(time.Duration(second)*time.Second, client.Counts{})
@@ -247,7 +275,7 @@ func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
 	files["7/stat"] = &fstest.MapFile{Data: []byte("7 (x) S 1 7 7 0 -1 4194560 1 2 3 4 150 0 0 0")}
 	require.NoError(t, meter.end(client.Counts{Accepts: 10000}))
 	assert.Equal(t, record{
-		{"server_cpu_us_per_request", 50.0}, {"server_rss_kib_start", int64(10)},
+		{"server_cpu_us_per_request", 50.0}, {"server_cpu_seconds", 0.5}, {"server_rss_kib_start", int64(10)},
 		{"server_rss_kib_every_5s", []int64{10, 10}}, {"server_rss_kib_end", int64(10)}, {"server_rss_kib_peak", int64(20)},
 	}, meter.record)
 	delete(files, "7/stat")
