@@ -18,7 +18,7 @@ import (
 func newBenchCommand(c *cli) *cobra.Command {
 	return newGroup("bench", "Measure what a RADIUS server can take", nil,
 		newBenchAuthCommand(c), newBenchAcctCommand(c), newBenchCallCommand(c),
-		newBenchSubscribersCommand(), newBenchEchoCommand())
+		newBenchSubscribersCommand(), newBenchEchoCommand(), newBenchPreloadCommand(c), newBenchPeersCommand(c))
 }
 
 // loading are the flags that all loads have.
