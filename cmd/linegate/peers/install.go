@@ -8,20 +8,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// needed names for each of Debian's packages a file that it brings.
-var needed = []struct{ name, brings string }{
-	{"freeradius", "/usr/sbin/freeradius"},
-	{"freeradius-postgresql", "/usr/lib/*/rlm_sql_postgresql.so"},
-	{"freeradius-utils", "/usr/bin/radclient"},
-	{"postgresql", "/usr/lib/postgresql/*/bin/initdb"},
+// debianPackage is one that servers need, with a file that it brings.
+type debianPackage struct {
+	name    string
+	brings  string // a pattern
+	servers []string
 }
 
-// install brings what is missing, with apt-get.
-func install(ctx context.Context, progress io.Writer) error {
-	missing := missingPackages()
+func debianPackages() []debianPackage {
+	return []debianPackage{
+		{"freeradius", "/usr/sbin/freeradius", []string{freeRADIUSUsers, freeRADIUSSQL}},
+		{"freeradius-postgresql", "/usr/lib/*/rlm_sql_postgresql.so", []string{freeRADIUSSQL}},
+		{"freeradius-utils", "/usr/bin/radclient", []string{freeRADIUSUsers, freeRADIUSSQL}},
+		{"postgresql", "/usr/lib/postgresql/*/bin/initdb", []string{freeRADIUSSQL, onPostgres, withManyPostgres}},
+	}
+}
+
+// install brings what the servers need and is missing, with apt-get.
+func install(ctx context.Context, servers []string, progress io.Writer) error {
+	missing := missingPackages(servers)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -46,15 +55,16 @@ func install(ctx context.Context, progress io.Writer) error {
 			return fmt.Errorf("apt-get %s: %w: %s", args[0], err, bytes.TrimSpace(said))
 		}
 	}
-	if missing := missingPackages(); len(missing) > 0 {
+	if missing := missingPackages(servers); len(missing) > 0 {
 		return fmt.Errorf("apt-get has installed them, and still something of %s is not where it should be", strings.Join(missing, ", "))
 	}
 	return nil
 }
 
-func missingPackages() (missing []string) {
-	for _, pack := range needed {
-		if found, err := filepath.Glob(pack.brings); err != nil || len(found) == 0 {
+func missingPackages(servers []string) (missing []string) {
+	for _, pack := range debianPackages() {
+		wanted := slices.ContainsFunc(pack.servers, func(name string) bool { return slices.Contains(servers, name) })
+		if found, err := filepath.Glob(pack.brings); wanted && (err != nil || len(found) == 0) {
 			missing = append(missing, pack.name)
 		}
 	}

@@ -31,9 +31,9 @@ func (s *stage) bench(ctx context.Context, name, kind string, flags ...string) (
 	case "auth":
 		args = append(args, "--server", server.auth, "--wrong", "0%")
 	case "acct":
-		args = append(args, "--server", server.acct)
+		args = append(args, "--server", server.acct, "--tries", "5")
 	case "call":
-		args = append(args, "--server", server.auth, "--acct-server", server.acct)
+		args = append(args, "--server", server.auth, "--acct-server", server.acct, "--tries", "5")
 	}
 	for _, pid := range server.pids {
 		args = append(args, "--pid", strconv.Itoa(pid))

@@ -57,9 +57,7 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 	if err := options.Validate(); err != nil {
 		return nil, err
 	}
-	if err := install(ctx, options.Progress); err != nil {
-		return nil, err
-	}
+	before := loadAverage()
 	folder, err := os.MkdirTemp("", "linegate-peers-")
 	if err != nil {
 		return nil, err
@@ -72,56 +70,77 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 
 	selected := options.selected()
-	samples, err := s.measure(ctx, selected)
+	wanted := s.wanted(selected)
+	if err := install(ctx, serversOf(wanted), options.Progress); err != nil {
+		return nil, err
+	}
+	samples, err := s.measure(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
 	return &Report{
-		At: time.Now().UTC().Truncate(time.Second), Machine: machine(), CPUs: runtime.NumCPU(), Versions: versions(ctx, options.Linegate),
+		At: time.Now().UTC().Truncate(time.Second), Machine: machine(), CPUs: runtime.NumCPU(), LoadBefore: before, Versions: versions(ctx, options.Linegate),
 		Subscribers: options.Subscribers, Many: options.Many, Rounds: options.Rounds, Seconds: options.Each.Seconds(),
 		Results: compare(selected, samples), Measured: samples.list(),
 	}, nil
 }
 
-// measure makes every measurement that the rows need, all in turn, round by round,
-// so that what disturbs the machine disturbs all of them alike.
-func (s *stage) measure(ctx context.Context, selected []Row) (*samples, error) {
-	kept := &samples{values: map[string][]float64{}, failed: map[string]string{}}
-	var wanted []measurement
+// wanted are the measurements that the rows need.
+func (s *stage) wanted(selected []Row) (wanted []measurement) {
 	for _, m := range s.measurements() {
 		if slices.ContainsFunc(selected, func(r Row) bool { return r.Figure == m.name || r.Against == m.name }) {
 			wanted = append(wanted, m)
 		}
 	}
+	return wanted
+}
+
+// serversOf names the servers that measurements need, each once.
+func serversOf(wanted []measurement) (names []string) {
+	for _, m := range wanted {
+		for _, name := range m.servers {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// measure makes all measurements in turn, round by round, so that what disturbs the
+// machine disturbs all of them alike. One that fails is made no more.
+func (s *stage) measure(ctx context.Context, wanted []measurement) (*samples, error) {
+	kept := newSamples()
 	for _, m := range wanted {
 		for _, name := range m.servers {
 			if _, err := s.server(ctx, name); err != nil {
-				if ctx.Err() != nil {
-					return nil, ctx.Err()
-				}
 				kept.fail(m.name, err)
 			}
 		}
 	}
 	for round := range s.options.Rounds {
 		for _, m := range wanted {
-			if kept.failed[m.name] != "" {
-				continue
+			if err := ctx.Err(); err != nil {
+				return nil, err
 			}
-			value, err := m.run(ctx)
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
+			if kept.failed[m.name] == "" {
+				s.once(ctx, m, round, kept)
 			}
-			if err != nil {
-				kept.fail(m.name, err)
-				s.say("round %d  %-24s failed: %s", round+1, m.name, err)
-				continue
-			}
-			kept.add(m.name, m.unit, value)
-			s.say("round %d  %-24s %12.1f %s", round+1, m.name, value, m.unit)
 		}
 	}
-	return kept, nil
+	return kept, ctx.Err()
+}
+
+// once makes a measurement.
+func (s *stage) once(ctx context.Context, m measurement, round int, kept *samples) {
+	value, err := m.run(ctx)
+	if err != nil {
+		kept.fail(m.name, err)
+		s.say("round %d  %-24s failed: %s", round+1, m.name, err)
+		return
+	}
+	kept.add(m.name, m.unit, value)
+	s.say("round %d  %-24s %12.1f %s", round+1, m.name, value, m.unit)
 }
 
 // say writes a line of progress.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,6 +19,7 @@ type Report struct {
 	At          time.Time  `json:"at"`
 	Machine     string     `json:"machine"`
 	CPUs        int        `json:"cpus"`
+	LoadBefore  float64    `json:"load_before"` // average of the minute before: what else runs here
 	Versions    []string   `json:"versions"`
 	Subscribers int        `json:"subscribers"`
 	Many        int        `json:"many"`
@@ -59,11 +61,12 @@ type samples struct {
 	failed map[string]string // by measurement: why it gives no more figures
 }
 
+func newSamples() *samples {
+	return &samples{units: map[string]string{}, values: map[string][]float64{}, failed: map[string]string{}}
+}
+
 func (s *samples) add(name, unit string, value float64) {
 	s.seen(name)
-	if s.units == nil {
-		s.units = map[string]string{}
-	}
 	s.units[name] = unit
 	s.values[name] = append(s.values[name], value)
 }
@@ -162,7 +165,7 @@ func (r *Report) Missed() (missed int) {
 
 // Write writes the report for people.
 func (r *Report) Write(out io.Writer) error {
-	fmt.Fprintf(out, "%s, %s, %d CPUs\n", r.At.Format(time.DateOnly), r.Machine, r.CPUs)
+	fmt.Fprintf(out, "%s, %s, %d CPUs, load average %.2f before the run\n", r.At.Format(time.DateOnly), r.Machine, r.CPUs, r.LoadBefore)
 	for _, version := range r.Versions {
 		fmt.Fprintln(out, version)
 	}
@@ -209,6 +212,14 @@ func number(n float64) string {
 		return fmt.Sprintf("%.1f", n)
 	}
 	return fmt.Sprintf("%.2f", n)
+}
+
+// loadAverage is that of the minute before; 0 when it can't be read.
+func loadAverage() float64 {
+	text, _ := os.ReadFile("/proc/loadavg")
+	first, _, _ := strings.Cut(string(text), " ")
+	load, _ := strconv.ParseFloat(first, 64)
+	return load
 }
 
 // machine is the processor's name.
