@@ -74,25 +74,6 @@ func TestBenchCountsWhatTheStoreHolds(t *testing.T) {
 	}
 }
 
-// stored returns how many events the store of a server that has ended holds, and
-// its sessions by Acct-Session-Id.
-func (s *instance) stored() (events int, sessions map[string]*linegate.Session) {
-	s.Helper()
-	sealer, err := store.OpenKeyFile(filepath.Join(s.folder, "demo.db.key"))
-	require.NoError(s, err)
-	engine, err := sqlite.Open(s.Context(), filepath.Join(s.folder, "demo.db"), sealer)
-	require.NoError(s, err)
-	defer func() { assert.NoError(s, engine.Close()) }()
-	sessions = map[string]*linegate.Session{}
-	require.NoError(s, engine.EachSession(s.Context(), store.SessionFilter{}, func(session *linegate.Session) error {
-		sessions[session.AcctSessionID] = session
-		return nil
-	}))
-	events, err = engine.CountAccounting(s.Context())
-	require.NoError(s, err)
-	return events, sessions
-}
-
 // The comparison runs, on what needs no other software.
 func TestPeersComparesLinegateWithItself(t *testing.T) {
 	path, err := binary()
