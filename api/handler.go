@@ -13,8 +13,10 @@ import (
 
 // Check is one thing that must hold for the server to be of use.
 type Check struct {
-	Name   string `json:"name"` // e.g. store, listeners, cache
-	OK     bool   `json:"ok"`
+	Name string `json:"name"` // e.g. store, listeners, cache
+	OK   bool   `json:"ok"`
+	// Spare: the server is of use without it, with less behind it.
+	Spare  bool   `json:"spare,omitempty"`
 	Detail string `json:"detail,omitempty"` // what is missing, in words; never a secret
 }
 
@@ -35,7 +37,7 @@ const (
 const index = `Linegate
 /metrics  Prometheus metrics
 /healthz  200 while the process lives
-/readyz   200 when it can serve, else 503, with each check in JSON
+/readyz   200 when it can serve, if only from memory, else 503, with each check in JSON
 `
 
 // NewHandler returns the routes /, /metrics, /healthz and /readyz, for GET and
@@ -73,7 +75,7 @@ func readiness(ready func(context.Context) []Check) http.Handler {
 		defer cancel()
 		found := report{Ready: true, Checks: append([]Check{}, ready(ctx)...)}
 		for _, check := range found.Checks {
-			found.Ready = found.Ready && check.OK
+			found.Ready = found.Ready && (check.OK || check.Spare)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")

@@ -67,6 +67,9 @@ func TestReadiness(t *testing.T) {
 		"one that fails is enough not to be": {
 			[]api.Check{{Name: "store", Detail: "does not answer"}, {Name: "cache", OK: true}}, 503,
 			`{"ready":false,"checks":[{"name":"store","ok":false,"detail":"does not answer"},{"name":"cache","ok":true}]}`},
+		"a spare that fails is told, and no more": {
+			[]api.Check{{Name: "store", Spare: true, Detail: "does not answer"}, {Name: "cache", OK: true}}, 200,
+			`{"ready":true,"checks":[{"name":"store","ok":false,"spare":true,"detail":"does not answer"},{"name":"cache","ok":true}]}`},
 		"nothing to check is ready": {nil, 200, `{"ready":true,"checks":[]}`},
 	}
 	for name, c := range cases {

@@ -30,7 +30,7 @@ func (x *exchange) access() {
 		x.accessLater()
 		return
 	}
-	x.reply(&request, &decision, x.socket.out[:0])
+	x.reply(&request, &decision, x.socket.mail.space())
 }
 
 // lookupLimit is how long a request may wait for facts: a NAS asks again after

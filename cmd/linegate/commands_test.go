@@ -18,6 +18,7 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/store"
+	"linegate/store/postgres/pgtest"
 )
 
 // seeded is freshStore with a tenant in the store.
@@ -33,7 +34,7 @@ func within(t *testing.T, fn func(engine store.Engine)) {
 	t.Helper()
 	cfg, err := config.Load("")
 	require.NoError(t, err)
-	engine, err := openStore(t.Context(), cfg)
+	engine, _, err := openStore(t.Context(), cfg)
 	require.NoError(t, err)
 	fn(engine)
 	require.NoError(t, engine.Close())
@@ -242,14 +243,41 @@ func TestTheShellCompletesNamesAndWords(t *testing.T) {
 
 func TestAStoreThatCannotBeOpenedSaysSo(t *testing.T) {
 	freshStore(t)
-	t.Setenv("LINEGATE_STORE", "postgres://user:hunter2@db/linegate")
+	t.Setenv("LINEGATE_STORE", "postgres://user:hunter2@127.0.0.1:1/linegate")
 	t.Setenv("LINEGATE_KEY_FILE", "key")
 	got := run(t, "", "profile", "list")
-	assert.EqualError(t, got.err, "store: this build keeps its data in SQLite only; set store to sqlite:PATH")
+	assert.ErrorContains(t, got.err, "key file key: missing, and the store can't tell whether it needs one of its own")
+	assert.NotContains(t, got.err.Error(), "hunter2")
 	require.NoError(t, os.WriteFile("key", nil, 0o600))
 	require.NoError(t, os.WriteFile("test.db", nil, 0o600))
 	t.Setenv("LINEGATE_STORE", "sqlite:test.db")
 	assert.ErrorContains(t, run(t, "", "profile", "list").err, "key file key: holds no key")
+}
+
+func TestAPostgreSQLIsMadeByApplyAndRefusesAnotherKey(t *testing.T) {
+	freshStore(t)
+	t.Setenv("LINEGATE_STORE", pgtest.Shared(t).Database(t))
+	t.Setenv("LINEGATE_KEY_FILE", "key")
+	require.NoError(t, os.WriteFile("isp.yaml", []byte("tenants: [{name: isp}]\n"), 0o600))
+	assert.ErrorContains(t, run(t, "", "profile", "list").err, "the database is empty: `linegate serve`, `linegate apply -f FILE`")
+	require.NoError(t, run(t, "", "apply", "-f", "isp.yaml").err)
+	require.NoError(t, run(t, "", "profile", "list").err)
+	require.NoError(t, os.Rename("key", "old-key"))
+	assert.ErrorContains(t, run(t, "", "profile", "list").err, "put the key file there that its other nodes have")
+	assert.NoFileExists(t, "key")
+	_, err := store.OpenKeyFile("key")
+	require.NoError(t, err)
+	assert.ErrorContains(t, run(t, "", "profile", "list").err, "secrets were sealed with another key than the one in key")
+}
+
+func TestTheNameOfAStoreShowsNoPassword(t *testing.T) {
+	for configured, shown := range map[string]string{
+		"sqlite:/var/lib/a@b.db":                      "sqlite:/var/lib/a@b.db",
+		"postgres://u:p@h1:5432,h2:5433/db?sslmode=x": "postgres://h1:5432,h2:5433/db",
+		"postgres:///db?password=hunter2":             "postgres:///db",
+	} {
+		assert.Equal(t, shown, storeName(configured))
+	}
 }
 
 func TestAKeyThatIsMissingIsNotReplaced(t *testing.T) {

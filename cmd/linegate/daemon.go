@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,7 +21,10 @@ import (
 	"linegate/store"
 	"linegate/store/bookkeeper"
 	"linegate/store/cache"
+	"linegate/store/guard"
 	"linegate/store/ledger"
+	"linegate/store/snapshot"
+	"linegate/store/spool"
 	"linegate/telemetry"
 )
 
@@ -30,36 +34,71 @@ type daemon struct {
 	logger *telemetry.Logger
 	level  *slog.LevelVar
 
-	engine     store.Engine
+	engine     *guard.Engine
+	sealer     *store.Sealer
+	keeper     *snapshot.Keeper // of cfg.Snapshot; idle when that is empty
 	cache      *cache.Cache
 	ledger     *ledger.Ledger
+	spool      *spool.Spool // nil: off
 	bookkeeper *bookkeeper.Bookkeeper
 	metrics    *telemetry.Metrics
 	server     *radiusd.Server
-	http       net.Listener // nil: off
-	warm       atomic.Bool  // the cache holds every subscriber
+	http       net.Listener  // nil: off
+	usable     atomic.Bool   // the store was found to be one that this program can write to
+	filled     chan struct{} // closed when memory holds every subscriber that it has room for
+	restored   atomic.Bool   // memory was filled from a snapshot, and the store was not heard of since
+	nasesKnown bool          // of whatever source; begin's, then fillAndFollow's
 	commits    *watchedRecorder
 }
 
 // newDaemon opens all sockets and knows all NAS, but does not serve yet.
-func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, logger *telemetry.Logger, level *slog.LevelVar) (*daemon, error) {
-	d := &daemon{cfg: cfg, logger: logger, level: level, engine: engine, metrics: telemetry.NewMetrics()}
+func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, sealer *store.Sealer, logger *telemetry.Logger, level *slog.LevelVar) (*daemon, error) {
+	d := &daemon{cfg: cfg, logger: logger, level: level, sealer: sealer, metrics: telemetry.NewMetrics(), filled: make(chan struct{})}
+	d.engine = guard.New(engine, guard.Options{OnChange: d.storeChanged})
+	d.keeper = snapshot.NewKeeper(cfg.Snapshot, sealer, d.engine, snapshot.KeeperOptions{Logger: logger.Logger})
 	var err error
-	d.cache, err = cache.New(engine, cache.Options{
-		MaxBytes: cfg.Cache.MaxBytes, NegativeTTL: cfg.Cache.NegativeTTL, Logger: logger.Logger,
+	d.cache, err = cache.New(d.engine, cache.Options{
+		MaxBytes: cfg.Cache.MaxBytes, NegativeTTL: cfg.Cache.NegativeTTL, FailStatic: cfg.Cache.FailStatic, Logger: logger.Logger,
 		OnChange: func(entries []linegate.AuditEntry) { d.changed(ctx, entries) },
+		OnReset:  func() { d.reloadNASes(ctx) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.commits = &watchedRecorder{Recorder: engine, metrics: d.metrics}
-	d.ledger = ledger.New(d.commits, ledger.Options{QueueSize: cfg.Accounting.Queue})
-	d.bookkeeper = bookkeeper.New(engine, bookkeeper.Options{Logger: logger.Logger})
-	if d.server, err = d.newServer(ctx); err != nil {
+	d.commits = &watchedRecorder{Recorder: engine, usable: &d.usable, metrics: d.metrics}
+	if err := d.newLedger(); err != nil {
 		return nil, err
 	}
+	d.bookkeeper = bookkeeper.New(d.engine, bookkeeper.Options{Logger: logger.Logger})
+	if d.server, err = d.newServer(ctx); err != nil {
+		return nil, errors.Join(err, d.closeSpool())
+	}
 	d.registerMetrics()
-	return d, d.open(ctx)
+	if err := d.open(ctx); err != nil {
+		return nil, errors.Join(err, d.closeSpool())
+	}
+	return d, nil
+}
+
+// newLedger makes the ledger, with the spool unless that is off.
+func (d *daemon) newLedger() (err error) {
+	options := ledger.Options{QueueSize: d.cfg.Accounting.Queue, Logger: d.logger.Logger}
+	if folder := d.cfg.Accounting.Spool; folder != "" {
+		d.spool, err = spool.Open(folder, spool.Options{MaxBytes: d.cfg.Accounting.SpoolMaxBytes, Logger: d.logger.Logger})
+		if err != nil {
+			return fmt.Errorf("accounting.spool: %w", err)
+		}
+		options.Spool = d.spool
+	}
+	d.ledger = ledger.New(d.commits, options)
+	return nil
+}
+
+func (d *daemon) closeSpool() error {
+	if d.spool == nil {
+		return nil
+	}
+	return d.spool.Close()
 }
 
 func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
@@ -87,9 +126,9 @@ func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
 	return server, nil
 }
 
-// open loads the NAS and opens all sockets.
+// open learns what there is to know before the first packet, and opens all sockets.
 func (d *daemon) open(ctx context.Context) error {
-	if err := d.loadNASes(ctx); err != nil {
+	if err := d.begin(ctx); err != nil {
 		return err
 	}
 	if err := d.server.Listen(ctx); err != nil {
@@ -114,8 +153,13 @@ func (d *daemon) registerMetrics() {
 	d.metrics.RegisterLog(d.logger.Dropped)
 	d.metrics.RegisterReplyCaches(d.server.EvictedEarly)
 	d.metrics.RegisterLedger(d.ledger.Depth)
+	if d.spool != nil {
+		d.metrics.RegisterSpool(d.spoolStats)
+	}
 	d.metrics.RegisterQueue("auth", d.server.Waiting)
 	d.metrics.RegisterQueue("acct", d.ledger.Depth)
+	d.metrics.RegisterStanding(d.standing)
+	d.metrics.RegisterStore(func() bool { return !d.engine.Away() && d.commits.failure() == nil })
 	d.metrics.RegisterCache(func() telemetry.CacheStats {
 		stats := d.cache.Stats()
 		return telemetry.CacheStats{
@@ -123,6 +167,15 @@ func (d *daemon) registerMetrics() {
 			Negative: stats.NegativeHits + stats.FilteredUnknown, Keys: int(stats.Keys),
 		}
 	})
+}
+
+func (d *daemon) spoolStats() telemetry.SpoolStats {
+	stats := d.spool.Stats()
+	return telemetry.SpoolStats{
+		Bytes: stats.Bytes, MaxBytes: stats.MaxBytes, Events: stats.Events, Oldest: stats.Oldest,
+		Spooled: stats.Appended, Replayed: stats.Released, SetAside: stats.SetAside,
+		Damaged: stats.Damaged, Torn: stats.Torn,
+	}
 }
 
 // run serves until ctx ends. What the server hands its work to ends after it, so
@@ -139,6 +192,9 @@ func (d *daemon) run(ctx context.Context) error {
 	front.Go(func() error { return d.server.Run(ctx) })
 	front.Go(func() error { d.fillAndFollow(ctx); return nil })
 	front.Go(func() error { d.countActive(ctx); return nil })
+	if d.cfg.Snapshot != "" {
+		front.Go(func() error { d.keepSnapshot(ctx); return nil })
+	}
 	front.Go(func() error { housekeeper.keepSessionsTrue(ctx); return nil })
 	front.Go(func() error { housekeeper.dropOldRecords(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
@@ -154,7 +210,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.cache.Close()
 	d.logger.Info("stopped")
-	return err
+	return errors.Join(err, d.closeSpool())
 }
 
 // serveHTTP serves until ctx ends. Its failure is no reason to leave subscribers
@@ -172,10 +228,13 @@ const retryInterval = time.Second
 // fillAndFollow loads all subscribers into memory and then follows every change.
 // Until it is through, requests are answered from the store one by one.
 func (d *daemon) fillAndFollow(ctx context.Context) {
+	if !d.restored.Load() {
+		d.awaitStore(ctx)
+	}
 	for began := time.Now(); ctx.Err() == nil; {
 		err := d.cache.Warm(ctx)
 		if err == nil {
-			d.warm.Store(true)
+			close(d.filled)
 			d.logger.Info("all subscribers are in memory", "keys", d.cache.Stats().Keys, "took", time.Since(began).String())
 			break
 		}
@@ -184,6 +243,7 @@ func (d *daemon) fillAndFollow(ctx context.Context) {
 			wait(ctx, retryInterval)
 		}
 	}
+	d.awaitStore(ctx)
 	_ = d.cache.Follow(ctx) // ends only with ctx
 }
 
@@ -212,14 +272,10 @@ func (d *daemon) changed(ctx context.Context, entries []linegate.AuditEntry) {
 		d.logger.Info("more changes at once than are logged: `linegate profile audit NAME` shows them",
 			"not_logged", more, "actor", entries[0].Actor, "revision", entries[len(entries)-1].Revision)
 	}
-	for reload && ctx.Err() == nil {
-		err := d.loadNASes(ctx)
-		if err == nil {
-			return
-		}
-		d.logger.Warn("NAS can't be loaded yet: the old ones stay", "error", err.Error())
-		wait(ctx, retryInterval)
+	if reload {
+		d.reloadNASes(ctx)
 	}
+	d.keeper.Changed()
 }
 
 func (d *daemon) loadNASes(ctx context.Context) error {
@@ -227,22 +283,25 @@ func (d *daemon) loadNASes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load nas: %w", err)
 	}
+	d.useNASes(nases)
+	return nil
+}
+
+func (d *daemon) useNASes(nases []linegate.NAS) {
+	d.nasesKnown = true
 	for _, problem := range d.server.SetNASes(nases) {
 		d.logger.Error("a NAS is not served", "error", problem.Error())
 	}
 	d.metrics.SetNASes(nases)
-	return nil
 }
 
 // countInterval is how old the gauge of active subscribers may be.
 const countInterval = 10 * time.Second
 
-// countActive keeps the gauges that come from the store. The store is up while it
-// can be read and has taken the last accounting.
+// countActive keeps the gauges that come from the store.
 func (d *daemon) countActive(ctx context.Context) {
 	for ctx.Err() == nil {
 		counts, err := d.engine.ActiveByVLAN(ctx)
-		d.metrics.SetStoreUp(err == nil && d.commits.failure() == nil)
 		if err == nil {
 			active := make([]telemetry.VLANCount, len(counts))
 			for i, count := range counts {
@@ -260,11 +319,11 @@ func (d *daemon) ready(ctx context.Context) []api.Check {
 	if err == nil {
 		err = d.commits.failure()
 	}
-	storeCheck := api.Check{Name: "store", OK: err == nil}
+	storeCheck := api.Check{Name: "store", OK: err == nil, Spare: d.warm()}
 	if err != nil {
 		storeCheck.Detail = err.Error()
 	}
-	cacheCheck := api.Check{Name: "cache", OK: d.warm.Load()}
+	cacheCheck := api.Check{Name: "cache", OK: d.warm(), Detail: fmt.Sprintf("answers come from: %s", d.standing())}
 	if !cacheCheck.OK {
 		cacheCheck.Detail = "subscribers are still being loaded"
 	}
@@ -297,11 +356,15 @@ func (d *daemon) reload() {
 // last one failed: a full disk can still be read.
 type watchedRecorder struct {
 	ledger.Recorder
+	usable  *atomic.Bool
 	metrics *telemetry.Metrics
 	failed  atomic.Pointer[error]
 }
 
 func (r *watchedRecorder) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
+	if !r.usable.Load() {
+		return fmt.Errorf("store is not checked yet: %w", linegate.ErrUnavailable)
+	}
 	began := time.Now()
 	err := r.Recorder.RecordAccounting(ctx, events)
 	r.metrics.AccountingCommit(time.Since(began))

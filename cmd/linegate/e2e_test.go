@@ -57,21 +57,28 @@ type instance struct {
 	log     *logLines
 }
 
-// serve starts the server in a folder of its own.
+// startServer starts the server in a folder of its own.
 func startServer(t *testing.T) *instance {
+	t.Helper()
+	s := newInstance(t)
+	s.run()
+	return s
+}
+
+// newInstance is a server that is not started yet, with a SQLite store in its
+// folder.
+func newInstance(t *testing.T) *instance {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	demo, err := filepath.Abs("../../testdata/demo.yaml")
 	require.NoError(t, err)
-	s := &instance{T: t, path: path, folder: folder, env: append(os.Environ(),
+	return &instance{T: t, path: path, folder: folder, env: append(os.Environ(),
 		"LINEGATE_LISTEN_AUTH=127.0.0.1:0", "LINEGATE_LISTEN_ACCT=127.0.0.1:0", "LINEGATE_LISTEN_HTTP=127.0.0.1:0",
 		"LINEGATE_STORE=sqlite:"+filepath.Join(folder, "demo.db"), "LINEGATE_APPLY_ON_FIRST_START="+demo,
 		"LINEGATE_LOG_OPTION82_VALIDATION=all",
 		"GORACE=atexit_sleep_ms=0 halt_on_error=1")}
-	s.run()
-	return s
 }
 
 // run starts the process and waits until it serves.

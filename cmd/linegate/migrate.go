@@ -10,6 +10,7 @@ import (
 
 	"linegate/cmd/linegate/config"
 	"linegate/store"
+	"linegate/store/postgres"
 	"linegate/store/sqlite"
 )
 
@@ -27,7 +28,16 @@ type schemaTools struct {
 func schemaToolsFor(cfg config.Config) (schemaTools, error) {
 	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
 	if !embedded {
-		return schemaTools{}, errNoPostgres()
+		return schemaTools{
+			status: func(ctx context.Context) (store.Schema, error) { return postgres.Status(ctx, cfg.Store) },
+			up: func(ctx context.Context) error {
+				sealer, err := openKey(ctx, cfg)
+				if err == nil {
+					_, err = postgres.Migrate(ctx, cfg.Store, sealer)
+				}
+				return err
+			},
+		}, nil
 	}
 	return schemaTools{
 		status: func(ctx context.Context) (store.Schema, error) { return sqlite.Status(ctx, path) },

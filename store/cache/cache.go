@@ -31,6 +31,12 @@ type Options struct {
 	TTL      time.Duration
 	MaxLoads int          // lookups in the store at once; default 64
 	Logger   *slog.Logger // default: none
+	// FailStatic is how long memory goes on answering while the feed can't be read;
+	// after that it knows nothing. 0: until the feed is back.
+	FailStatic time.Duration
+	// OnReset is told when the store turned out to be another, or to have gone back
+	// in time: all that was known of it is void, and memory is filled anew.
+	OnReset func()
 	// OnChange is told of every batch of changes, of all kinds and in order, after
 	// the cache has applied it. Following stands still while it runs.
 	OnChange func([]linegate.AuditEntry)
@@ -48,6 +54,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnChange == nil {
 		o.OnChange = func([]linegate.AuditEntry) {}
+	}
+	if o.OnReset == nil {
+		o.OnReset = func() {}
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -100,8 +109,18 @@ type Cache struct {
 	// behindSince is the age at which a long tail of changes was found, caughtUp
 	// while there is none. What was loaded before it may have changed, so it is not
 	// answered, and what is not there may have come.
-	behindSince    atomic.Int64
+	behindSince atomic.Int64
+	// validFrom is the age before which nothing that was loaded counts any more.
+	validFrom      atomic.Int64
 	reloadsDropped atomic.Uint64
+
+	away    atomic.Bool  // the last attempt to read the feed failed
+	heardAt atomic.Int64 // age of the cache when the store was last heard of
+	// source and doubtful belong to Warm, Restore and Follow, which don't overlap:
+	// the ID of the store that memory was filled from, and whether what answers now
+	// may be another.
+	source   string
+	doubtful bool
 }
 
 // New returns an empty Cache in front of the engine. Warm fills it and Follow
@@ -149,12 +168,13 @@ func (c *Cache) Find(key []byte) (lookup linegate.Lookup, known bool) {
 	now := c.age()
 	// The table knows only hashes: an entry for another key must not answer.
 	behind := time.Duration(c.behindSince.Load())
-	if e, found := c.table.Get(hash); found && e.loadedAt >= behind && string(e.key) == string(key) {
+	oldest := max(behind, time.Duration(c.validFrom.Load()))
+	if e, found := c.table.Get(hash); found && e.loadedAt >= oldest && string(e.key) == string(key) && !c.outdated(now) {
 		counts.hits.Add(1)
 		c.refreshWhenDue(e, now)
 		return e.lookup, true
 	}
-	if behind != caughtUp {
+	if behind != caughtUp || c.away.Load() { // "nobody" might be wrong by now
 		counts.misses.Add(1)
 		return linegate.Lookup{}, false
 	}
@@ -175,6 +195,13 @@ func (c *Cache) Find(key []byte) (lookup linegate.Lookup, known bool) {
 func (c *Cache) denies(hash uint64, now time.Duration) bool {
 	filter := c.filter.Load()
 	return filter != nil && c.current(now) && !filter.mayHave(hash)
+}
+
+// outdated reports whether the store was away for longer than memory may answer
+// in its place.
+func (c *Cache) outdated(now time.Duration) bool {
+	limit := c.options.FailStatic
+	return limit > 0 && c.away.Load() && now-time.Duration(c.heardAt.Load()) > limit
 }
 
 // refreshWhenDue has an entry that reached its age loaded again, without hurry:

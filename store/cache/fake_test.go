@@ -27,6 +27,7 @@ type fakeEngine struct {
 	lookups     int
 	feedReads   int
 	changed     chan struct{}
+	id          string
 
 	// answered, if set, is called with an answer that was read and is not yet
 	// given.
@@ -98,6 +99,12 @@ func (e *fakeEngine) Revision(context.Context) (int64, error) {
 	return int64(len(e.feed)), e.down
 }
 
+func (e *fakeEngine) ID(context.Context) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.id, e.down
+}
+
 func (e *fakeEngine) Feed(_ context.Context, after int64, limit int) ([]linegate.AuditEntry, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -105,7 +112,7 @@ func (e *fakeEngine) Feed(_ context.Context, after int64, limit int) ([]linegate
 	if e.down != nil {
 		return nil, e.down
 	}
-	entries := e.feed[after:]
+	entries := e.feed[min(after, int64(len(e.feed))):]
 	return slices.Clone(entries[:min(len(entries), limit)]), nil
 }
 

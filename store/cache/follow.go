@@ -40,9 +40,11 @@ func (c *Cache) Follow(ctx context.Context) error {
 	pause := minPause
 	for ctx.Err() == nil {
 		if err := c.catchUp(ctx); err != nil {
+			c.lose()
 			pause = c.pauseAfter(ctx, err, pause)
 			continue
 		}
+		c.away.Store(false)
 		if pause > minPause {
 			c.options.Logger.Info("change feed is back", "revision", c.position.Load())
 			pause = minPause
@@ -67,6 +69,9 @@ func (c *Cache) pauseAfter(ctx context.Context, err error, pause time.Duration) 
 // that the last of them is enforced as soon as the first. If the store goes away
 // meanwhile, memory has to do.
 func (c *Cache) catchUp(ctx context.Context) error {
+	if err := c.verify(ctx); err != nil {
+		return err
+	}
 	if err := c.Warm(ctx); err != nil {
 		return err
 	}
@@ -85,6 +90,7 @@ func (c *Cache) catchUp(ctx context.Context) error {
 		}
 		if len(entries) < feedPage {
 			c.feedReadAt.Store(int64(readAt))
+			c.heardAt.Store(int64(readAt))
 			return nil
 		}
 	}

@@ -42,3 +42,9 @@ func (n *negatives) forget(hash uint64, key linegate.Key) {
 		slot.CompareAndSwap(held, nil)
 	}
 }
+
+func (n *negatives) clear() {
+	for i := range n.slots {
+		n.slots[i].Store(nil)
+	}
+}

@@ -33,7 +33,7 @@ func (c *Cache) Warm(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("warm cache: %w", err)
 	}
-	scan := scan{cache: c, filter: newFilter(keysPerSubscriber * count), shared: make(map[linegate.Key]bool)}
+	scan := newScan(c, count)
 	if err := c.engine.EachSubscriber(ctx, "", scan.take); err != nil {
 		return fmt.Errorf("warm cache: %w", err)
 	}
@@ -54,10 +54,16 @@ func (c *Cache) fixPosition(ctx context.Context) error {
 	if c.position.Load() != positionUnknown {
 		return nil
 	}
+	source, err := c.engine.ID(ctx)
+	if err != nil {
+		return err
+	}
 	revision, err := c.engine.Revision(ctx)
 	if err != nil {
 		return err
 	}
+	c.source = source
+	c.heardAt.Store(int64(c.age()))
 	c.position.Store(revision)
 	return nil
 }
@@ -71,6 +77,11 @@ type scan struct {
 	subscribers []*linegate.Subscriber // as many as the table has room for
 	octets      int64
 	shared      map[linegate.Key]bool // keys seen twice, and the filter's few errors
+}
+
+// newScan prepares for so many subscribers; more cost a filter that grows.
+func newScan(c *Cache, subscribers int) *scan {
+	return &scan{cache: c, filter: newFilter(keysPerSubscriber * subscribers), shared: make(map[linegate.Key]bool)}
 }
 
 func (s *scan) take(subscriber *linegate.Subscriber) error {

@@ -13,10 +13,12 @@ import (
 // Config is every setting of the server, defaults filled in. The keys, their
 // ranges and their meaning are in Keys.
 type Config struct {
-	File       string // where it was read from; empty: defaults and environment only
-	Listen     Listen
-	Store      string // sqlite:PATH or postgres://…
-	KeyFile    string // key that seals passwords and secrets; made on first start
+	File    string // where it was read from; empty: defaults and environment only
+	Listen  Listen
+	Store   string // sqlite:PATH or postgres://…
+	KeyFile string // key that seals passwords and secrets; made on first start
+	// Snapshot is a file that a copy of subscribers and NAS is kept in; empty: none.
+	Snapshot   string
 	Log        Log
 	Policy     linegate.Settings
 	VendorPEN  uint32 // of the vendor space that our own attributes live in
@@ -56,6 +58,7 @@ const (
 type Cache struct {
 	MaxBytes    int64
 	NegativeTTL time.Duration // how long a name that nobody has is remembered
+	FailStatic  time.Duration // how long memory answers while the store is away; 0: until it is back
 }
 
 // Auth bounds what answering an Access-Request may take.
@@ -69,8 +72,10 @@ type Auth struct {
 
 // Accounting bounds what waits to be recorded, and how long a session may be silent.
 type Accounting struct {
-	Queue          int // events
-	StaleIntervals int // interim intervals; 0: sessions never go stale
+	Queue          int    // events
+	StaleIntervals int    // interim intervals; 0: sessions never go stale
+	Spool          string // folder for what waits while the store is away; empty: none
+	SpoolMaxBytes  int64
 }
 
 // Retention says for how long records are kept; 0: for ever.

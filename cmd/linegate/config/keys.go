@@ -50,6 +50,9 @@ func Keys() []Key {
 		key("key_file", "", "a path (default: that of the SQLite file with .key at its end)",
 			"the key that seals passwords and secrets in the store; made on first start with mode 0600; back it up apart from the store",
 			func(c *Config, text string) bool { c.KeyFile = text; return true }),
+		key("snapshot", "", "a path, or off (default: /var/lib/linegate/linegate.snapshot with PostgreSQL, off with SQLite)",
+			"a sealed copy of all subscribers and NAS, to start from while the store is away; written after changes, mode 0600",
+			func(c *Config, text string) bool { c.Snapshot = text; return true }),
 		key("log.level", "info", "debug, info, warn, error", "the least severe events that are logged",
 			func(c *Config, text string) bool {
 				level, known := logLevels[text]
@@ -88,6 +91,12 @@ func Keys() []Key {
 			}),
 		durationKey("cache.negative_ttl", "10s", time.Second, 5*time.Minute, "1s to 5m", "how long a name that nobody has is remembered",
 			func(c *Config) *time.Duration { return &c.Cache.NegativeTTL }),
+		key("cache.fail_static", "0", "0, or 1s to 8760h", "how long memory answers for known subscribers while the store is away; 0: until it is back",
+			func(c *Config, text string) bool {
+				limit, err := time.ParseDuration(text)
+				c.Cache.FailStatic = limit
+				return err == nil && (limit == 0 || limit >= time.Second && limit <= 365*24*time.Hour)
+			}),
 		durationKey("auth.reply_cache_ttl", "5s", 5*time.Second, 30*time.Second, "5s to 30s", "how long a reply is kept for retransmissions (RFC 5080)",
 			func(c *Config) *time.Duration { return &c.Auth.ReplyCacheTTL }),
 		countKey("auth.reply_cache_entries", "65536", 1024, 1<<22, "replies kept for retransmissions, for each socket",
@@ -102,6 +111,15 @@ func Keys() []Key {
 			func(c *Config) *int { return &c.Accounting.Queue }),
 		countKey("accounting.stale_intervals", "3", 0, 1000, "interim intervals that a session may be silent before it counts as over, with the cause Stale; 0: for ever",
 			func(c *Config) *int { return &c.Accounting.StaleIntervals }),
+		key("accounting.spool", "", "a path, or off (default: that of the SQLite file with .spool at its end, else /var/lib/linegate/spool)",
+			"a folder on a local disk, for this server alone: accounting is kept there while the store is away, and recorded when it is back",
+			func(c *Config, text string) bool { c.Accounting.Spool = text; return true }),
+		key("accounting.spool_max_bytes", "1GiB", "16MiB to 1TiB, as octets or with KiB, MiB, GiB, TiB",
+			"what that folder may take; when it is full, no accounting is acknowledged until the store is back",
+			func(c *Config, text string) (ok bool) {
+				c.Accounting.SpoolMaxBytes, ok = octets(text, 16<<20, 1<<40)
+				return ok
+			}),
 		daysKey("retention.events", "90d", "how long accounting is kept as it came; 0: for ever",
 			func(c *Config) *time.Duration { return &c.Retention.Events }),
 		daysKey("retention.sessions", "400d", "how long sessions are kept after their end; 0: for ever",

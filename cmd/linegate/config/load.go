@@ -51,13 +51,33 @@ func Load(path string) (Config, error) {
 	if err := file.fill(&c, found); err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
 	}
-	if sqlite, embedded := strings.CutPrefix(c.Store, "sqlite:"); c.KeyFile == "" && embedded {
-		c.KeyFile = sqlite + ".key"
-	}
+	c.settlePaths()
 	if c.KeyFile == "" && found.Len() == 0 {
 		found.Add(file.lines["store"], "key_file: must be given when the store is not SQLite")
 	}
 	return c, found.Err()
+}
+
+// settlePaths fills in the paths whose default depends on the store.
+func (c *Config) settlePaths() {
+	sqlite, embedded := strings.CutPrefix(c.Store, "sqlite:")
+	if c.KeyFile == "" && embedded {
+		c.KeyFile = sqlite + ".key"
+	}
+	switch {
+	case c.Snapshot == "off":
+		c.Snapshot = ""
+	case c.Snapshot == "" && !embedded:
+		c.Snapshot = "/var/lib/linegate/linegate.snapshot"
+	}
+	switch {
+	case c.Accounting.Spool == "off":
+		c.Accounting.Spool = ""
+	case c.Accounting.Spool == "" && embedded:
+		c.Accounting.Spool = sqlite + ".spool"
+	case c.Accounting.Spool == "":
+		c.Accounting.Spool = "/var/lib/linegate/spool"
+	}
 }
 
 func read(path string) ([]byte, error) {
