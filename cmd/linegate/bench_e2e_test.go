@@ -11,10 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"linegate"
 	"linegate/cmd/linegate/peers"
-	"linegate/store"
-	"linegate/store/sqlite"
 )
 
 // acctReport is what a load of accounting reports.

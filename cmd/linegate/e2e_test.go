@@ -19,6 +19,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"linegate"
+	"linegate/store"
+	"linegate/store/sqlite"
 )
 
 // binaryFolder holds what binary has built; empty: nothing yet.

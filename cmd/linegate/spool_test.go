@@ -14,10 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-
-	"linegate"
-	"linegate/store"
-	"linegate/store/sqlite"
 )
 
 // A large import holds SQLite's writer for seconds. Accounting that comes
