@@ -6,6 +6,8 @@ MAKEFLAGS   += --no-print-directory
 
 FUZZTIME ?= 60s
 BENCH    ?= .
+# Flags of `linegate bench peers`, e.g. --quick or --rows echo,users.
+PEERS    ?=
 # The least share of statements that the tests must reach, in percent.
 COVER    ?= 85
 
@@ -13,11 +15,11 @@ COVER    ?= 85
 CONFIGS = $(filter-out configs/prometheus-%,$(wildcard configs/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check test test-peers fuzz bench cover tools clean
+.PHONY: help build run check test test-peers fuzz bench bench-peers cover tools clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
-	@echo "  Variables: FUZZTIME=$(FUZZTIME)  BENCH=$(BENCH)  COVER=$(COVER)"
+	@echo "  Variables: FUZZTIME=$(FUZZTIME)  BENCH=$(BENCH)  PEERS=$(PEERS)  COVER=$(COVER)"
 
 build: ## Build bin/linegate
 	@CGO_ENABLED=0 go build -trimpath -o bin/linegate ./cmd/linegate
@@ -47,6 +49,9 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 
 bench: ## Run the benchmarks that match BENCH
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+bench-peers: build ## Compare with FreeRADIUS on this machine, installed where it is missing (25 minutes at most)
+	@./bin/linegate bench peers $(PEERS)
 
 cover: tools ## Total statement coverage over all packages; fails below COVER percent
 	@mkdir -p bin

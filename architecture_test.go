@@ -59,6 +59,7 @@ var importTable = map[string]importRule{
 	"api":                   {ours: []string{"."}, foreign: []string{anyModule}},
 	"cmd/linegate/problem":  {ours: []string{"."}, foreign: []string{anyModule}},
 	"cmd/linegate/config":   {ours: []string{".", "cmd/linegate/problem"}, foreign: []string{anyModule}},
+	"cmd/linegate/peers":    {foreign: []string{anyModule}},
 	"cmd/linegate":          {ours: []string{anyModule}, foreign: []string{anyModule}},
 }
 

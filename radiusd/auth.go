@@ -79,7 +79,7 @@ const (
 	admissionLimit = 300 * time.Millisecond
 	// placeHold is how long an accept counts before its Start comes: PPP and DHCP
 	// take seconds, and a Start that got lost is sent again.
-	placeHold = time.Minute
+	placeHold = 30 * time.Second
 )
 
 // admit asks the store for room for one more session of a limited subscriber.

@@ -22,7 +22,6 @@ type Metrics struct {
 	stale      prometheus.Counter
 	retained   *prometheus.CounterVec
 	commit     prometheus.Observer
-	storeUp    prometheus.Gauge
 	buildInfo  *prometheus.GaugeVec
 
 	queueDepth     *readings
@@ -34,6 +33,7 @@ type Metrics struct {
 	cacheNegative  *readings
 	cacheKeys      *readings
 	standing       *readings
+	storeUp        *readings
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
 	spool          spoolReadings
@@ -72,8 +72,6 @@ func (m *Metrics) defineServer() {
 	m.Retained(0, 0)
 	m.commit = m.histogram("radius_accounting_commit_seconds",
 		"Time to make one group of accounting events durable, in seconds.", commitBuckets()).WithLabelValues()
-	m.storeUp = m.gauge("radius_store_up",
-		"1 while the store answers, 0 while it does not.").WithLabelValues()
 	m.buildInfo = m.gauge("linegate_build_info",
 		"Always 1; the label names the version that runs.", "version")
 }
@@ -108,9 +106,6 @@ func (m *Metrics) Retained(events, sessions int64) {
 
 // AccountingCommit counts one group commit of the ledger and how long it took.
 func (m *Metrics) AccountingCommit(took time.Duration) { m.commit.Observe(took.Seconds()) }
-
-// SetStoreUp tells whether the store answers.
-func (m *Metrics) SetStoreUp(up bool) { m.storeUp.Set(oneIf(up)) }
 
 // SetVersion names the running version.
 func (m *Metrics) SetVersion(version string) {

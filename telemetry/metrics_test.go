@@ -55,6 +55,7 @@ func fullMetrics() *Metrics {
 	m.SetNASes([]linegate.NAS{{Tenant: "demo", Name: "bng1"}})
 	m.SetActiveByVLAN([]VLANCount{{Tenant: "demo", VLAN: 101, Count: 3}})
 	m.RegisterQueue("127.0.0.1:1812", func() int { return 4 })
+	m.RegisterStore(func() bool { return true })
 	m.RegisterStanding(func() Standing { return StandingMemory })
 	m.RegisterLedger(func() int { return 5 })
 	m.RegisterLog(func() uint64 { return 6 })
@@ -64,18 +65,6 @@ func fullMetrics() *Metrics {
 	})
 	m.RegisterCache(func() CacheStats { return CacheStats{Hits: 7, Misses: 8, Negative: 9, Keys: 10} })
 	return m
-}
-
-func TestWhatTheServerDoesByItselfIsCounted(t *testing.T) {
-	m := NewMetrics()
-	m.AdmissionUnchecked()
-	assert.Equal(t, 1.0, value(t, m, "radius_session_limit_unchecked_total"))
-	m.SessionsStale(2)
-	assert.Equal(t, 2.0, value(t, m, "radius_sessions_stale_total"))
-	assert.Equal(t, 0.0, value(t, m, "radius_retention_dropped_total", "kind", "events"), "the series is there from the start")
-	m.Retained(3, 4)
-	assert.Equal(t, 3.0, value(t, m, "radius_retention_dropped_total", "kind", "events"))
-	assert.Equal(t, 4.0, value(t, m, "radius_retention_dropped_total", "kind", "sessions"))
 }
 
 func TestSampledMetricsShowWhatTheirSourcesSay(t *testing.T) {
@@ -155,13 +144,22 @@ func TestServerMetricsCount(t *testing.T) {
 	assert.Equal(t, 2.0, value(t, m, "radius_duplicates_total", "kind", "resent"))
 	assert.Equal(t, 1.0, value(t, m, "radius_duplicates_total", "kind", "in_flight"))
 
-	m.SetStoreUp(true)
+	m.RegisterStore(func() bool { return true })
 	assert.Equal(t, 1.0, value(t, m, "radius_store_up"))
-	m.SetStoreUp(false)
+	m.RegisterStore(func() bool { return false })
 	assert.Equal(t, 0.0, value(t, m, "radius_store_up"))
 
 	m.AccountingCommit(20 * time.Millisecond)
 	assert.Equal(t, 1.0, value(t, m, "radius_accounting_commit_seconds"))
+
+	m.AdmissionUnchecked()
+	assert.Equal(t, 1.0, value(t, m, "radius_session_limit_unchecked_total"))
+	m.SessionsStale(2)
+	assert.Equal(t, 2.0, value(t, m, "radius_sessions_stale_total"))
+	assert.Equal(t, 0.0, value(t, m, "radius_retention_dropped_total", "kind", "events"), "the series is there from the start")
+	m.Retained(3, 4)
+	assert.Equal(t, 3.0, value(t, m, "radius_retention_dropped_total", "kind", "events"))
+	assert.Equal(t, 4.0, value(t, m, "radius_retention_dropped_total", "kind", "sessions"))
 
 	m.SetVersion("v1")
 	m.SetVersion("v2")
@@ -319,7 +317,6 @@ func TestCountingAPacketDoesNotAllocate(t *testing.T) {
 		m.Drop(DropOverloaded)
 		m.Duplicate(DuplicateResent)
 		m.AccountingCommit(time.Millisecond)
-		m.SetStoreUp(true)
 	})
 	assert.Zero(t, allocations)
 }

@@ -182,19 +182,20 @@ func TestSessionsAreListedNewestFirstAndFiltered(t *testing.T) {
 			FramedIPv4: netip.MustParseAddr("100.64.0.1"),
 		}
 	}
+	ended := event("1", "alice", 101, linegate.AcctStop, start.Add(time.Hour))
+	ended.TerminateCause = 1
 	within(t, func(engine store.Engine) {
 		require.NoError(t, engine.RecordAccounting(t.Context(), []linegate.AccountingEvent{
 			event("1", "alice", 101, linegate.AcctStart, start),
-			event("2", "evil\x1b[2J", 102, linegate.AcctStart, start.Add(time.Minute)),
-			event("1", "alice", 101, linegate.AcctStop, start.Add(time.Hour)),
+			event("2", "evil\x1b[2J", 102, linegate.AcctStart, start.Add(time.Minute)), ended,
 		}))
 	})
 	table := run(t, "", "session", "list")
 	require.NoError(t, table.err)
 	lines := strings.Split(table.stdout, "\n")
 	require.Len(t, lines, 4)
-	assert.Regexp(t, `^isp +bng1 +"evil\\x1b\[2J" +102 +100\.64\.0\.1 +2026-01-02T03:05:05Z  +0 +0 +0$`, lines[1])
-	assert.Regexp(t, `^isp +bng1 +alice +101 .*2026-01-02T04:04:05Z`, lines[2])
+	assert.Regexp(t, `^bng1 +2 +"evil\\x1b\[2J" +102 +100\.64\.0\.1 +2026-01-02T03:05:05Z  +0 +0 +0 *$`, lines[1])
+	assert.Regexp(t, `^bng1 +1 +alice +101 .*2026-01-02T04:04:05Z .*User-Request$`, lines[2])
 
 	for filter, expected := range map[string]int{
 		"": 2, "--active": 1, "--user alice": 1, "--nas bng1": 2, "--nas bng2": 0, "--vlan 102": 1, "--limit 1": 1,
@@ -214,6 +215,9 @@ func TestTheShellCompletesNamesAndWords(t *testing.T) {
 	require.NoError(t, run(t, "", "profile", "set", "alice", "--password", "secretpw").err)
 	require.NoError(t, run(t, "", "profile", "set", "bob", "--password", "secretpw").err)
 	require.NoError(t, run(t, "", "nas", "add", "bng1", "--address", "192.0.2.1", "--secret", "0123456789abcdef").err)
+	within(t, func(engine store.Engine) {
+		require.NoError(t, engine.RecordAccounting(t.Context(), []linegate.AccountingEvent{silentSession(time.Now())}))
+	})
 	for line, expected := range map[string]string{
 		"profile get |a":                             "alice\n:4\n",
 		"profile get alice|":                         ":4\n",
@@ -222,6 +226,8 @@ func TestTheShellCompletesNamesAndWords(t *testing.T) {
 		"nas remove |":                               "bng1\n:4\n",
 		"session list --user|b":                      "bob\n:4\n",
 		"session list --nas|b":                       "bng1\n:4\n",
+		"session show |s":                            "s1\n:4\n",
+		"session show s1 |s":                         ":4\n",
 		"profile list --tenant|":                     "isp\n:4\n",
 		"profile list --output|":                     "table\njson\nyaml\n:4\n",
 		"nas add x --require-message-authenticator|": "auto\nyes\nno\n:4\n",

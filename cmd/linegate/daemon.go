@@ -44,6 +44,7 @@ type daemon struct {
 	metrics    *telemetry.Metrics
 	server     *radiusd.Server
 	http       net.Listener  // nil: off
+	usable     atomic.Bool   // the store was found to be one that this program can write to
 	filled     chan struct{} // closed when memory holds every subscriber that it has room for
 	restored   atomic.Bool   // memory was filled from a snapshot, and the store was not heard of since
 	nasesKnown bool          // of whatever source; begin's, then fillAndFollow's
@@ -64,11 +65,11 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 	if err != nil {
 		return nil, err
 	}
-	d.commits = &watchedRecorder{Recorder: engine, metrics: d.metrics}
+	d.commits = &watchedRecorder{Recorder: engine, usable: &d.usable, metrics: d.metrics}
 	if err := d.newLedger(); err != nil {
 		return nil, err
 	}
-	d.bookkeeper = bookkeeper.New(engine, bookkeeper.Options{Logger: logger.Logger})
+	d.bookkeeper = bookkeeper.New(d.engine, bookkeeper.Options{Logger: logger.Logger})
 	if d.server, err = d.newServer(ctx); err != nil {
 		return nil, errors.Join(err, d.closeSpool())
 	}
@@ -158,6 +159,7 @@ func (d *daemon) registerMetrics() {
 	d.metrics.RegisterQueue("auth", d.server.Waiting)
 	d.metrics.RegisterQueue("acct", d.ledger.Depth)
 	d.metrics.RegisterStanding(d.standing)
+	d.metrics.RegisterStore(func() bool { return !d.engine.Away() && d.commits.failure() == nil })
 	d.metrics.RegisterCache(func() telemetry.CacheStats {
 		stats := d.cache.Stats()
 		return telemetry.CacheStats{
@@ -226,8 +228,8 @@ const retryInterval = time.Second
 // fillAndFollow loads all subscribers into memory and then follows every change.
 // Until it is through, requests are answered from the store one by one.
 func (d *daemon) fillAndFollow(ctx context.Context) {
-	if !d.nasesKnown {
-		d.reloadNASes(ctx)
+	if !d.restored.Load() {
+		d.awaitStore(ctx)
 	}
 	for began := time.Now(); ctx.Err() == nil; {
 		err := d.cache.Warm(ctx)
@@ -241,6 +243,7 @@ func (d *daemon) fillAndFollow(ctx context.Context) {
 			wait(ctx, retryInterval)
 		}
 	}
+	d.awaitStore(ctx)
 	_ = d.cache.Follow(ctx) // ends only with ctx
 }
 
@@ -295,12 +298,10 @@ func (d *daemon) useNASes(nases []linegate.NAS) {
 // countInterval is how old the gauge of active subscribers may be.
 const countInterval = 10 * time.Second
 
-// countActive keeps the gauges that come from the store. The store is up while it
-// can be read and has taken the last accounting.
+// countActive keeps the gauges that come from the store.
 func (d *daemon) countActive(ctx context.Context) {
 	for ctx.Err() == nil {
 		counts, err := d.engine.ActiveByVLAN(ctx)
-		d.metrics.SetStoreUp(err == nil && d.commits.failure() == nil)
 		if err == nil {
 			active := make([]telemetry.VLANCount, len(counts))
 			for i, count := range counts {
@@ -355,11 +356,15 @@ func (d *daemon) reload() {
 // last one failed: a full disk can still be read.
 type watchedRecorder struct {
 	ledger.Recorder
+	usable  *atomic.Bool
 	metrics *telemetry.Metrics
 	failed  atomic.Pointer[error]
 }
 
 func (r *watchedRecorder) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
+	if !r.usable.Load() {
+		return fmt.Errorf("store is not checked yet: %w", linegate.ErrUnavailable)
+	}
 	began := time.Now()
 	err := r.Recorder.RecordAccounting(ctx, events)
 	r.metrics.AccountingCommit(time.Since(began))

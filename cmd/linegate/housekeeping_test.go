@@ -106,3 +106,20 @@ func TestASilentSessionGetsItsTimeAfterTheServerComesUp(t *testing.T) {
 	cfg.Policy.AcctInterimInterval = 0
 	assert.Equal(t, time.Minute, newHousekeeper(&daemon{cfg: cfg}).grace)
 }
+
+func TestAServerDropsWhatIsTooOldWhenItComesUp(t *testing.T) {
+	s := startServer(t)
+	s.radclient(s.acct, "acct", `Acct-Status-Type=Stop,Acct-Session-Id=old,User-Name=alice,Acct-Delay-Time=172800,`+aliceLine)
+	s.radclient(s.acct, "acct", `Acct-Status-Type=Stop,Acct-Session-Id=young,User-Name=alice,`+aliceLine)
+	assert.Contains(t, s.cli("session", "list"), "old")
+	s.stop()
+	s.env = append(s.env, "LINEGATE_RETENTION_SESSIONS=1d", "LINEGATE_RETENTION_EVENTS=36h")
+	s.run()
+	s.log.await(s, "old records are dropped")
+	left := s.cli("session", "list")
+	assert.NotContains(t, left, "old")
+	assert.Contains(t, left, "young")
+	_, metrics := s.get("/metrics")
+	assert.Contains(t, metrics, `radius_retention_dropped_total{kind="sessions"} 1`)
+	assert.Contains(t, metrics, `radius_retention_dropped_total{kind="events"} 1`)
+}

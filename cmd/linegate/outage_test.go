@@ -7,7 +7,6 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -24,82 +23,12 @@ import (
 	"linegate/radiusd/client"
 	"linegate/radiusd/wire"
 	"linegate/store"
-	"linegate/store/postgres"
 	"linegate/store/postgres/pgtest"
 )
 
 // soakVariable makes the fault test go through its faults again and again for so
 // long, with outages that last: `make soak`.
 const soakVariable = "LINEGATE_SOAK"
-
-// twoNodes are two servers on one PostgreSQL that a test may harm.
-type twoNodes struct {
-	*testing.T
-	postgres *pgtest.Server
-	dsn      string
-	key      string // path of the file that both nodes seal with
-	nodes    [2]*instance
-}
-
-const knownSubscribers = 200
-
-// startTwoNodes starts both, and waits until each can start again without the
-// database.
-func startTwoNodes(t *testing.T) *twoNodes {
-	c := &twoNodes{T: t, postgres: pgtest.New(t, false)}
-	c.dsn, c.key = c.postgres.Database(t), filepath.Join(t.TempDir(), "linegate.key")
-	for i := range c.nodes {
-		node := newInstance(t)
-		node.env = append(node.env,
-			"LINEGATE_STORE="+c.dsn, "LINEGATE_KEY_FILE="+c.key,
-			"LINEGATE_SNAPSHOT="+filepath.Join(node.folder, "snapshot"),
-			"LINEGATE_ACCOUNTING_SPOOL="+filepath.Join(node.folder, "spool"))
-		node.run()
-		node.env = append(node.env, "LINEGATE_LISTEN_AUTH="+node.auth, "LINEGATE_LISTEN_ACCT="+node.acct)
-		c.nodes[i] = node
-	}
-	rows := &strings.Builder{}
-	fmt.Fprintln(rows, "username,password,circuit_id,option82_policy,service_vlan")
-	for i := range knownSubscribers {
-		fmt.Fprintf(rows, "sub%d,secretpw,line %d,enforce,%d\n", i, i, 100+i)
-	}
-	csv := filepath.Join(c.nodes[0].folder, "subscribers.csv")
-	require.NoError(t, os.WriteFile(csv, []byte(rows.String()), 0o600))
-	c.nodes[0].cli("profile", "import", csv)
-	for _, node := range c.nodes {
-		node.within(time.Minute, func() bool { return c.login(node, knownSubscribers-1) == nil }, "the import is followed")
-		node.within(time.Minute, func() bool {
-			info, err := os.Stat(filepath.Join(node.folder, "snapshot"))
-			return err == nil && info.Size() > 40*knownSubscribers
-		}, "a snapshot with the import")
-	}
-	return c
-}
-
-var (
-	errRefused = errors.New("a known subscriber was refused")
-	signer     = wire.NewSigner("testing123")
-)
-
-// login asks a node for a known subscriber from the own line; nil is an accept.
-func (c *twoNodes) login(node *instance, number int) error {
-	line := wire.AppendVendorAttribute(nil, 3561, 1, fmt.Appendf(nil, "line %d", number))
-	return c.loginAs(node, fmt.Sprintf("sub%d", number), line, 3*time.Second)
-}
-
-func (c *twoNodes) loginAs(node *instance, name string, line []byte, patience time.Duration) error {
-	builder := client.Builder{Signer: signer, Random: rand.Reader}
-	request, err := builder.Access(nil, 1, &client.Login{UserName: name, Password: "secretpw", Method: client.MethodPAP, Attributes: line})
-	if err != nil {
-		return err
-	}
-	server := client.Server{Address: node.auth, Signer: signer, Timeout: patience, Tries: 1}
-	answer, err := server.Exchange(c.Context(), request)
-	if err == nil && answer.Packet.Code() != wire.AccessAccept {
-		err = fmt.Errorf("%s: %s: %w", name, answer.Packet.Code(), errRefused)
-	}
-	return err
-}
 
 // load is steady authentication and accounting, as two BNGs make it: what one node
 // leaves without an answer the other is asked.
@@ -137,9 +66,9 @@ func (l *load) authenticate(ctx context.Context) {
 	for ctx.Err() == nil {
 		number, first := mathrand.IntN(knownSubscribers), mathrand.IntN(2)
 		began := time.Now()
-		err := l.cluster.login(l.cluster.nodes[first], number)
+		err := l.cluster.login(first, number, 700*time.Millisecond)
 		if err != nil && !errors.Is(err, errRefused) {
-			err = l.cluster.login(l.cluster.nodes[1-first], number)
+			err = l.cluster.login(1-first, number, 10*time.Second)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -192,7 +121,7 @@ func (l *load) record(session string, status, count uint32) {
 	request, err := builder.Accounting(nil, uint8(count), attributes)
 	require.NoError(l.cluster, err)
 	for try := mathrand.IntN(2); l.cluster.Context().Err() == nil; try++ {
-		server := client.Server{Address: l.cluster.nodes[try%2].acct, Signer: signer, Timeout: 2 * time.Second, Tries: 1}
+		server := client.Server{Address: l.cluster.acct[try%2], Signer: signer, Timeout: 2 * time.Second, Tries: 1}
 		if _, err := server.Exchange(l.cluster.Context(), request); err == nil {
 			l.acknowledged.Add(1)
 			return
@@ -239,7 +168,7 @@ func TestNothingIsLostWhateverHappensToTheDatabase(t *testing.T) {
 		require.NoError(t, err, soakVariable)
 		lasts, until = 20*time.Second, until.Add(soak)
 	}
-	c := startTwoNodes(t)
+	c := startTwoNodes(t, pgtest.New(t, false))
 	l := c.startLoad()
 	for round := 0; round == 0 || time.Now().Before(until); round++ {
 		c.goThroughFaults(l, lasts)
@@ -274,7 +203,7 @@ func (c *twoNodes) goThroughFaults(l *load, lasts time.Duration) {
 		c.kill(1)
 		c.nodes[1].run()
 		c.nodes[1].log.await(c.nodes[1], "started from a snapshot")
-		require.NoError(c, c.login(c.nodes[1], 1), "from the snapshot")
+		require.NoError(c, c.login(1, 1, 3*time.Second), "from the snapshot")
 	}, start)
 }
 
@@ -285,20 +214,16 @@ func (c *twoNodes) kill(number int) {
 
 // nobodyIsDenied asks for somebody whom memory does not know: the database might.
 func (c *twoNodes) nobodyIsDenied() {
-	for _, node := range c.nodes {
+	for i, node := range c.nodes {
 		node.within(time.Minute, func() bool {
-			return errors.Is(c.loginAs(node, "not yet known", nil, 200*time.Millisecond), client.ErrNoAnswer)
+			return errors.Is(c.loginAs(i, "not yet known", nil, 200*time.Millisecond), client.ErrNoAnswer)
 		}, "an unknown subscriber gets no answer, so that the NAS asks its next server")
 	}
 }
 
 // compareLedger compares what was acknowledged with what is stored.
 func (c *twoNodes) compareLedger(l *load) {
-	sealer, err := store.OpenKeyFile(c.key)
-	require.NoError(c, err)
-	engine, err := postgres.Open(c.Context(), c.dsn, sealer, postgres.Options{})
-	require.NoError(c, err)
-	defer func() { assert.NoError(c, engine.Close()) }()
+	engine := c.open()
 	recorded, err := engine.CountAccounting(c.Context())
 	require.NoError(c, err)
 	assert.EqualValues(c, l.acknowledged.Load(), recorded, "accounting records acknowledged, and stored")

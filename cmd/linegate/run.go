@@ -37,59 +37,51 @@ func errNoConfig() error {
 }
 
 // openStore opens the configured store, which the caller closes, and returns the
-// key that its secrets are sealed with.
-func openStore(ctx context.Context, cfg config.Config) (store.Engine, *store.Sealer, error) {
-	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
-	if !embedded {
-		return openDatabase(ctx, cfg, (*postgres.Store).Prepare)
-	}
-	if err := keyBelongs(path, cfg.KeyFile); err != nil {
+// key that its secrets are sealed with. A PostgreSQL that can't be reached is no
+// error yet: see prepareStore.
+func openStore(ctx context.Context, cfg config.Config) (engine store.Engine, sealer *store.Sealer, err error) {
+	if sealer, err = openKey(ctx, cfg); err != nil {
 		return nil, nil, err
 	}
-	sealer, err := store.OpenKeyFile(cfg.KeyFile)
-	if err != nil {
-		return nil, nil, err
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
+		engine, err = sqlite.Open(ctx, path, sealer)
+	} else {
+		engine, err = postgres.Open(ctx, cfg.Store, sealer, postgres.Options{})
 	}
-	engine, err := sqlite.Open(ctx, path, sealer)
-	if err != nil {
-		return nil, nil, fmt.Errorf("store %s: %w", cfg.Store, err)
-	}
-	return engine, sealer, nil
-}
-
-// openDatabase opens the configured PostgreSQL and checks it, unless it can't be
-// reached: that is for whoever asks it something to find out.
-func openDatabase(ctx context.Context, cfg config.Config, check func(*postgres.Store, context.Context) error) (store.Engine, *store.Sealer, error) {
-	if err := keyIsThere(ctx, cfg); err != nil {
-		return nil, nil, err
-	}
-	sealer, err := store.OpenKeyFile(cfg.KeyFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	engine, err := postgres.Open(ctx, cfg.Store, sealer, postgres.Options{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
 	}
-	if err := check(engine, ctx); err != nil && !errors.Is(err, linegate.ErrUnavailable) {
-		return nil, nil, errors.Join(fmt.Errorf("store %s: %w", storeName(cfg.Store), err), engine.Close())
-	}
 	return engine, sealer, nil
 }
 
-// keyIsThere fails when there is no key, unless the database is known to be empty:
-// all nodes share the key of the first, and none may make another.
-func keyIsThere(ctx context.Context, cfg config.Config) error {
-	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
-		return nil // opening it will tell
+// openKey opens the key file, made when there is no store yet either.
+func openKey(ctx context.Context, cfg config.Config) (*store.Sealer, error) {
+	var err error
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
+		err = keyBelongs(path, cfg.KeyFile)
+	} else {
+		err = keyIsShared(ctx, cfg)
 	}
-	schema, err := postgres.Status(ctx, cfg.Store)
 	if err != nil {
-		return fmt.Errorf("key file %s: missing, and the store can't tell whether it needs one of its own: %w", cfg.KeyFile, err)
+		return nil, err
 	}
-	if schema.Version > 0 {
-		return fmt.Errorf("key file %s: missing, though the store %s is there: put the key file there that its other nodes have",
-			cfg.KeyFile, storeName(cfg.Store))
+	return store.OpenKeyFile(cfg.KeyFile)
+}
+
+// prepareStore makes an empty database whole and refuses one whose schema or key
+// is not ours. It is linegate.ErrUnavailable when the database can't be asked.
+// SQLite has seen to all of that when it was opened.
+func prepareStore(ctx context.Context, engine store.Engine) error {
+	if database, apart := engine.(*postgres.Store); apart {
+		return database.Prepare(ctx)
+	}
+	return nil
+}
+
+// checkStore is prepareStore for commands that must not make a store.
+func checkStore(ctx context.Context, engine store.Engine) error {
+	if database, apart := engine.(*postgres.Store); apart {
+		return database.CheckSchema(ctx)
 	}
 	return nil
 }
@@ -117,6 +109,22 @@ func keyBelongs(path, keyFile string) error {
 	return nil
 }
 
+// keyIsShared fails when the key file is missing and the database has been sealed
+// with one already, by another node.
+func keyIsShared(ctx context.Context, cfg config.Config) error {
+	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		return nil // or opening it will tell
+	}
+	schema, err := postgres.Status(ctx, cfg.Store)
+	if err != nil {
+		return fmt.Errorf("key file %s: missing, and the store can't tell whether it needs one of its own: %w", cfg.KeyFile, err)
+	}
+	if schema.Version > 0 {
+		return fmt.Errorf("key file %s: missing, though the store %s is there: put the key file there that its other nodes have", cfg.KeyFile, storeName(cfg.Store))
+	}
+	return nil
+}
+
 // withStore runs fn with the configured store open, which has to be there: a
 // command that looks at a place by mistake must not leave a store behind.
 func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error {
@@ -124,28 +132,35 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 	if err != nil {
 		return err
 	}
-	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
-	if !embedded {
-		engine, _, err := openDatabase(ctx, cfg, (*postgres.Store).CheckSchema)
-		return with(engine, err, fn)
+	if err := requireStore(cfg); err != nil {
+		return err
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
-			"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
+	return withOpenStore(ctx, cfg, checkStore, fn)
+}
+
+// requireStore fails where no store is.
+func requireStore(cfg config.Config) error {
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
+				"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
+		}
 	}
-	return withMadeStore(ctx, cfg, fn)
+	return nil
 }
 
 // withMadeStore runs fn with the configured store open, made when it is missing.
 func withMadeStore(ctx context.Context, cfg config.Config, fn func(store.Engine) error) error {
-	engine, _, err := openStore(ctx, cfg)
-	return with(engine, err, fn)
+	return withOpenStore(ctx, cfg, prepareStore, fn)
 }
 
-// with runs fn with an engine that was opened, and closes it.
-func with(engine store.Engine, err error, fn func(store.Engine) error) error {
+func withOpenStore(ctx context.Context, cfg config.Config, look func(context.Context, store.Engine) error, fn func(store.Engine) error) error {
+	engine, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
+	}
+	if err := look(ctx, engine); err != nil {
+		return errors.Join(fmt.Errorf("store %s: %w", storeName(cfg.Store), err), engine.Close())
 	}
 	return errors.Join(fn(engine), engine.Close())
 }

@@ -55,7 +55,7 @@ type detour struct {
 	inUse    bool
 	since    time.Time
 	appended int
-	replayed int // since then, by the replayer
+	replayed int // by the replayer; those set aside included
 }
 
 func newDetour(spool Spool, recorder Recorder, logger *slog.Logger) *detour {
@@ -83,10 +83,15 @@ func (d *detour) begin(events []linegate.AccountingEvent, cause error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.open()
+	if err := d.append(events); err != nil {
+		return err
+	}
 	d.logger.Warn("the store does not take accounting: it goes to the spool", "error", cause.Error())
-	return d.append(events)
+	return nil
 }
 
+// open puts the detour in use. The replayer ends it soon when nothing could be
+// appended, so that the store is asked again.
 func (d *detour) open() {
 	d.inUse, d.since, d.appended, d.replayed = true, time.Now(), 0, 0
 	d.begun <- struct{}{} // has room: it is taken out before inUse ends
@@ -203,7 +208,9 @@ func (d *detour) end() bool {
 		return false
 	}
 	d.inUse = false
-	d.logger.Info("the spool is empty: accounting goes to the store again",
-		"spooled", d.appended, "replayed", d.replayed, "took", time.Since(d.since).String())
+	if d.replayed > 0 {
+		d.logger.Info("the spool is empty: accounting goes to the store again",
+			"spooled", d.appended, "replayed", d.replayed, "took", time.Since(d.since).String())
+	}
 	return true
 }

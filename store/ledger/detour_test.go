@@ -28,8 +28,9 @@ type memorySpool struct {
 	events   []linegate.AccountingEvent
 	read     int
 	aside    []string
-	failed   error // of the next call of Append, Release or SetAside
-	readable error // of Read, while it is set
+	failed   error  // of the next call of Append, Release or SetAside
+	readable error  // of Read, while it is set
+	emptied  func() // called, once, when Read has found nothing
 }
 
 func (s *memorySpool) fail() (err error) {
@@ -49,9 +50,14 @@ func (s *memorySpool) Append(events []linegate.AccountingEvent) error {
 
 func (s *memorySpool) Read(limit int) ([]linegate.AccountingEvent, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.read = min(limit, len(s.events))
-	return slices.Clone(s.events[:s.read]), s.readable
+	events, err, emptied := slices.Clone(s.events[:s.read]), s.readable, s.emptied
+	s.mu.Unlock()
+	if len(events) == 0 && emptied != nil {
+		s.emptied = nil
+		emptied()
+	}
+	return events, err
 }
 
 func (s *memorySpool) Release(count int) error {
@@ -206,6 +212,34 @@ func TestAStoreThatAnswersTooLateIsAwayWhateverItSays(t *testing.T) {
 	})
 }
 
+func TestAnEventThatComesWhenTheLastIsReplayedIsReplayedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		away.Store(true)
+		r := &recorder{answer: func(context.Context, []string) error {
+			if away.CompareAndSwap(true, false) {
+				return errAway
+			}
+			return nil
+		}}
+		spool := &memorySpool{}
+		l := ledger.New(r, ledger.Options{Spool: spool})
+		spool.emptied = func() {
+			told := make(chan error)
+			assert.NoError(t, l.Record(named("b"), func(err error) { told <- err }))
+			assert.NoError(t, <-told)
+		}
+		end := run(t, l)
+		var o outcomes
+		record(t, l, &o, "a")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, []string{"a", "b"}, r.recorded())
+		assert.Zero(t, spool.Len())
+		end()
+	})
+}
+
 func TestAnEventThatTheStoreRefusesIsSetAsideInTheReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var away atomic.Bool
@@ -244,8 +278,8 @@ func TestAnEventThatTheStoreRefusesIsSetAsideInTheReplay(t *testing.T) {
 func TestAFullOrBrokenSpoolAcknowledgesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{answer: func(context.Context, []string) error { return errAway }}
-		spool := &memorySpool{}
-		l := ledger.New(r, ledger.Options{Spool: spool})
+		spool, log := &memorySpool{}, &bytes.Buffer{}
+		l := ledger.New(r, ledger.Options{Spool: spool, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		end := run(t, l)
 		var o outcomes
 		for id, failure := range map[string]error{"a": linegate.ErrSpoolFull, "b": errors.New("disk is broken")} {
@@ -258,6 +292,9 @@ func TestAFullOrBrokenSpoolAcknowledgesNothing(t *testing.T) {
 			assert.ErrorIs(t, o.told[id][0], failure)
 			assert.ErrorIs(t, o.told[id][0], linegate.ErrUnavailable)
 		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Empty(t, log.String(), "it was not used")
 		record(t, l, &o, "c")
 		synctest.Wait()
 		assert.Equal(t, []error{nil}, o.told["c"])

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,8 +74,28 @@ func (s *Spool) keep(segment *segment) error {
 	return store.SyncFolder(s.folder)
 }
 
+// mendRefused cuts off a line that was not finished: its event waits in a segment
+// still.
+func (s *Spool) mendRefused() error {
+	path := filepath.Join(s.folder, refusedName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if good := bytes.LastIndexByte(text, '\n') + 1; good < len(text) {
+		return s.cut(&segment{path: path, size: int64(len(text))}, good)
+	}
+	return nil
+}
+
 // measureAside learns how much was set aside before.
 func (s *Spool) measureAside() error {
+	if err := s.mendRefused(); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(s.folder)
 	if err != nil {
 		return err

@@ -88,11 +88,11 @@ func (s *Spool) mend() error {
 }
 
 // cut takes off an append that was not finished, which nobody was told of as
-// durable. Nothing before it: the segment goes.
+// durable. Nothing before it: the file goes.
 func (s *Spool) cut(segment *segment, good int) error {
 	s.stats.Torn++
-	s.logger.Warn("an unfinished append to the accounting spool is cut off; it was not acknowledged",
-		"segment", segment.path, "octets", segment.size-int64(good))
+	s.logger.Warn("an unfinished append to the accounting spool is cut off: nothing that was acknowledged is in it",
+		"file", segment.path, "octets", segment.size-int64(good))
 	if good == 0 {
 		return errors.Join(os.Remove(segment.path), store.SyncFolder(s.folder))
 	}

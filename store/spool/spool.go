@@ -255,9 +255,11 @@ func (s *Spool) seal() {
 }
 
 // abandon ends the active segment after a failed write. What was written in part
-// is cut off; one that holds nothing else goes.
+// is cut off; one that holds nothing else goes. Its name is not used again, in case
+// it does not go.
 func (s *Spool) abandon(current *segment) error {
 	s.seal()
+	s.next++
 	if current.size > int64(segmentHead) {
 		return os.Truncate(current.path, current.size)
 	}

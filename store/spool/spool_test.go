@@ -330,10 +330,12 @@ func TestASegmentOfAnotherVersionStopsTheStart(t *testing.T) {
 // What a subscriber sends may look like a record with a good checksum: it must not
 // become one when the record around it is damaged.
 func TestARecordInsideAnEventIsNone(t *testing.T) {
-	forged, err := salt{}.appendRecord(nil, func(to []byte) []byte { return appendEvent(to, &numbered(666, 667)[0]) })
-	require.NoError(t, err)
 	folder := filepath.Join(t.TempDir(), "spool")
 	s := open(t, folder, Options{})
+	var guess salt
+	copy(guess[:], s.salt[:markSize]) // as if the mark were known
+	forged, err := guess.appendRecord(nil, func(to []byte) []byte { return appendEvent(to, &numbered(666, 667)[0]) })
+	require.NoError(t, err)
 	events := numbered(0, 3)
 	events[1].UserName = string(forged)
 	require.NoError(t, s.Append(events))
@@ -425,6 +427,17 @@ func TestRefusedEventsAreKeptForPeopleAndCanBeTriedAgain(t *testing.T) {
 	s = open(t, folder, Options{MaxBytes: 1 << 20})
 	assert.Equal(t, append([]linegate.AccountingEvent{odd}, numbered(1, 2)...), drain(t, s))
 	assert.NoFileExists(t, filepath.Join(folder, againName))
+
+	require.NoError(t, s.SetAside(&odd, errors.New("row too strange")))
+	require.NoError(t, s.Close())
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	edit(t, path, func(data []byte) []byte { return append(data, `{"time":"2026`...) })
+	s = open(t, folder, Options{MaxBytes: 1 << 20})
+	mended, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, whole, mended, "a line that was not finished is cut off")
+	assert.EqualValues(t, 1, s.Stats().Torn)
 
 	s.aside = 1 << 20
 	assert.ErrorIs(t, s.SetAside(&odd, errors.New("no")), linegate.ErrSpoolFull)

@@ -166,6 +166,30 @@ func testBulkQuestions(t *testing.T, e engine) {
 			return err
 		})
 	})
+	t.Run("writes of one transaction are compared with one another, asked for or not", func(t *testing.T) {
+		suspended := plain("bulk", "swift")
+		suspended.Status = linegate.StatusSuspended
+		e.update(t, func(tx store.Tx) error {
+			for _, step := range []struct {
+				sub  *linegate.Subscriber
+				want linegate.Outcome
+			}{{plain("bulk", "swift"), linegate.Created}, {suspended, linegate.Changed}, {suspended, linegate.Unchanged}, {plain("bulk", "swift"), linegate.Changed}} {
+				outcome, err := tx.PutSubscriber(step.sub)
+				require.NoError(t, err)
+				assert.Equal(t, step.want, outcome)
+			}
+			for _, want := range []linegate.Outcome{linegate.Changed, linegate.Unchanged} {
+				outcomes, err := tx.PutSubscribers([]*linegate.Subscriber{suspended})
+				require.NoError(t, err)
+				assert.Equal(t, []linegate.Outcome{want}, outcomes)
+			}
+			require.NoError(t, tx.DeleteSubscriber("bulk", "swift"))
+			assert.ErrorIs(t, tx.DeleteSubscriber("bulk", "swift"), linegate.ErrNotFound)
+			outcomes, err := tx.PutSubscribers([]*linegate.Subscriber{suspended})
+			assert.Equal(t, []linegate.Outcome{linegate.Created}, outcomes)
+			return err
+		})
+	})
 	t.Run("what was found may be changed and put back", func(t *testing.T) {
 		e.update(t, func(tx store.Tx) error {
 			found, err := tx.Subscribers("bulk", []string{"known"})
