@@ -1,5 +1,5 @@
 // Package store is the contract between Linegate and what keeps its data. The
-// engines (sqlite) fulfil it, storetest proves that they do, cache stands in
+// engines (sqlite, postgres) fulfil it, storetest proves that they do, cache stands in
 // front of them and ledger groups their commits. The package never decides
 // anything about a subscriber and never sees a packet.
 package store

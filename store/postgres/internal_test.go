@@ -52,7 +52,11 @@ func TestTheDSNMaySaySettingsOtherwise(t *testing.T) {
 		"idle_in_transaction_session_timeout": "1min", "plan_cache_mode": "force_custom_plan"} {
 		assert.Equal(t, want, s.Setting(t, setting))
 	}
-	other, err := Open(t.Context(), s.config.ConnString()+"&lock_timeout=7000&connect_timeout=9&application_name=node-b", nil, Options{})
+	dsn := s.config.ConnString()
+	for _, setting := range []string{"lock_timeout=7000", "connect_timeout=9", "application_name=node-b"} {
+		dsn = pgtest.With(dsn, setting)
+	}
+	other, err := Open(t.Context(), dsn, nil, Options{})
 	require.NoError(t, err)
 	defer other.Close()
 	assert.Equal(t, "7s", other.Setting(t, "lock_timeout"))

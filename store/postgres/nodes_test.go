@@ -27,7 +27,7 @@ func nodes(t *testing.T, server *pgtest.Server, names ...string) []*postgres.Sto
 	dsn, key := server.Database(t), sealer(t, t.TempDir())
 	stores := make([]*postgres.Store, len(names))
 	for i, name := range names {
-		stores[i] = open(t, dsn+"&application_name="+name, key)
+		stores[i] = open(t, pgtest.With(dsn, "application_name="+name), key)
 	}
 	var preparing sync.WaitGroup
 	for _, s := range stores {

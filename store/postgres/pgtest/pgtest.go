@@ -62,6 +62,17 @@ func (s *Server) DSN(database string) string {
 	return s.dsn + " dbname=" + database
 }
 
+// With returns a DSN with one setting more, given as name=value.
+func With(dsn, setting string) string {
+	switch {
+	case !strings.Contains(dsn, "://"):
+		return dsn + " " + setting
+	case strings.Contains(dsn, "?"):
+		return dsn + "&" + setting
+	}
+	return dsn + "?" + setting
+}
+
 // Address returns where a server made by New listens.
 func (s *Server) Address() string { return s.cluster.address() }
 

@@ -60,3 +60,13 @@ func TestADatabaseIsReachedByEitherFormOfDSN(t *testing.T) {
 	t.Setenv(pgtest.DSNVariable, "postgres://linegate@db.example/other?sslmode=require")
 	assert.Equal(t, "postgres://linegate@db.example/one?sslmode=require", pgtest.Shared(t).DSN("one"))
 }
+
+func TestASettingIsAddedToEitherFormOfDSN(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"host=db user=linegate":            "host=db user=linegate sslmode=disable",
+		"postgres://db/linegate":           "postgres://db/linegate?sslmode=disable",
+		"postgres://db/linegate?port=5433": "postgres://db/linegate?port=5433&sslmode=disable",
+	} {
+		assert.Equal(t, want, pgtest.With(dsn, "sslmode=disable"))
+	}
+}
