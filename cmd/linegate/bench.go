@@ -72,8 +72,8 @@ func (o *loading) head(subjects []client.Subject, left int) record {
 }
 
 // bench runs a load, watched by a meter, and shows the report: head, what became
-// of the requests in the words of the kind of load, and what was measured.
-// The server's CPU time is told for each unit that done counts.
+// of the requests in general and in the words of the kind of load, and what was
+// measured.
 func (c *cli) bench(cmd *cobra.Command, load *client.Load, meter *benchMeter, head record, kind func(client.Result) record) (client.Result, error) {
 	meter.progress = cmd.ErrOrStderr()
 	if err := meter.begin(); err != nil {

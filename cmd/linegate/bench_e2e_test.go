@@ -98,11 +98,11 @@ func TestPeersComparesLinegateWithItself(t *testing.T) {
 	path, err := binary()
 	require.NoError(t, err)
 	report, err := peers.Run(t.Context(), peers.Options{
-		Linegate: path, Rows: []string{"echo", "reject", "memory", "preloaded", "flood", "overload", "start-sqlite"},
-		Rounds: 1, Subscribers: 1000, Many: 3000, Each: time.Second, Progress: t.Output(),
+		Linegate: path, Rows: []string{"echo", "reject", "overload", "start-postgres"},
+		Rounds: 1, Subscribers: 1000, Many: 1001, Each: time.Second, Progress: t.Output(),
 	})
 	require.NoError(t, err)
-	require.Len(t, report.Results, 7)
+	require.Len(t, report.Results, 4)
 	for _, result := range report.Results {
 		assert.Empty(t, result.Failed, result.Name)
 		assert.Positive(t, result.Ratio, result.Name)
