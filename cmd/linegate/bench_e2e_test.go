@@ -11,10 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"linegate"
 	"linegate/cmd/linegate/peers"
-	"linegate/store"
-	"linegate/store/sqlite"
 )
 
 // acctReport is what a load of accounting reports.
@@ -72,25 +69,6 @@ func TestBenchCountsWhatTheStoreHolds(t *testing.T) {
 	for _, row := range rows[1:] {
 		assert.EqualValues(t, 3*3_000_000_000, sessions[row[0]].OutputOctets, "the Stop's counter, beyond 32 bits, of %s", row[0])
 	}
-}
-
-// stored returns how many events the store of a server that has ended holds, and
-// its sessions by Acct-Session-Id.
-func (s *instance) stored() (events int, sessions map[string]*linegate.Session) {
-	s.Helper()
-	sealer, err := store.OpenKeyFile(filepath.Join(s.folder, "demo.db.key"))
-	require.NoError(s, err)
-	engine, err := sqlite.Open(s.Context(), filepath.Join(s.folder, "demo.db"), sealer)
-	require.NoError(s, err)
-	defer func() { assert.NoError(s, engine.Close()) }()
-	sessions = map[string]*linegate.Session{}
-	require.NoError(s, engine.EachSession(s.Context(), store.SessionFilter{}, func(session *linegate.Session) error {
-		sessions[session.AcctSessionID] = session
-		return nil
-	}))
-	events, err = engine.CountAccounting(s.Context())
-	require.NoError(s, err)
-	return events, sessions
 }
 
 // The comparison runs, on what needs no other software.

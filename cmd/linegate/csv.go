@@ -141,9 +141,6 @@ func (t *subscriberCSV) read() (row csvRow, more bool) {
 // err returns what kept the file from being read to its end.
 func (t *subscriberCSV) err() error { return t.failure }
 
-// username is the name in the row that next went to.
-func (t *subscriberCSV) username() string { return t.cells[t.name] }
-
 // line is where the row begins.
 func (r csvRow) line() int { return r.lines[0] }
 

@@ -19,6 +19,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"linegate"
+	"linegate/store"
+	"linegate/store/sqlite"
 )
 
 // binaryFolder holds what binary has built; empty: nothing yet.
@@ -176,6 +180,25 @@ func (s *instance) get(path string) (status int, body string) {
 	text, err := io.ReadAll(response.Body)
 	require.NoError(s, err)
 	return response.StatusCode, string(text)
+}
+
+// stored returns how many events the store of a server that has ended holds, and
+// its sessions by Acct-Session-Id.
+func (s *instance) stored() (events int, sessions map[string]*linegate.Session) {
+	s.Helper()
+	sealer, err := store.OpenKeyFile(filepath.Join(s.folder, "demo.db.key"))
+	require.NoError(s, err)
+	engine, err := sqlite.Open(s.Context(), filepath.Join(s.folder, "demo.db"), sealer)
+	require.NoError(s, err)
+	defer func() { assert.NoError(s, engine.Close()) }()
+	sessions = map[string]*linegate.Session{}
+	require.NoError(s, engine.EachSession(s.Context(), store.SessionFilter{}, func(session *linegate.Session) error {
+		sessions[session.AcctSessionID] = session
+		return nil
+	}))
+	events, err = engine.CountAccounting(s.Context())
+	require.NoError(s, err)
+	return events, sessions
 }
 
 // within asks again and again until done, for as long as a change may take.

@@ -36,7 +36,7 @@ func newCluster(durable bool) (*cluster, error) {
 	if !durable {
 		c.settings = []string{"-c fsync=off"} // what a crash of PostgreSQL alone does not need
 	}
-	if err := c.prepare(); err == nil {
+	if err = c.prepare(); err == nil {
 		err = c.start()
 	}
 	if err != nil {
@@ -142,8 +142,10 @@ func (c *cluster) end() {
 
 func (c *cluster) data() string { return filepath.Join(c.folder, "data") }
 
+func (c *cluster) address() string { return "127.0.0.1:" + strconv.Itoa(c.port) }
+
 func (c *cluster) dsn(database string) string {
-	return fmt.Sprintf("postgres://linegate@127.0.0.1:%d/%s?sslmode=disable", c.port, database)
+	return "postgres://linegate@" + c.address() + "/" + database + "?sslmode=disable"
 }
 
 func (c *cluster) start() error {

@@ -62,6 +62,9 @@ func (s *Server) DSN(database string) string {
 	return s.dsn + " dbname=" + database
 }
 
+// Address returns where a server made by New listens.
+func (s *Server) Address() string { return s.cluster.address() }
+
 // Database makes an empty database for the test and returns its DSN.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
