@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,10 @@ func TestBenchCountsWhatTheStoreHolds(t *testing.T) {
 	assert.Zero(t, flooded.Timeouts)
 	called := s.bench("call", "--server", s.auth, "--acct-server", s.acct, "--subscribers", subscribers, "--tries", "10", "--prefix", "call-", "--duration", "300ms")
 	assert.Equal(t, called.Calls, called.Stops)
+	s.within(60*time.Second, func() bool {
+		_, metrics := s.get("/metrics")
+		return strings.Contains(metrics, "\nradius_accounting_spool_events 0\n")
+	}, "what a slow disk left in the spool is in the store")
 	s.stop()
 
 	events, sessions := s.stored()
