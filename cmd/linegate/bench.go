@@ -30,6 +30,7 @@ type loading struct {
 	sockets     int
 	window      int
 	pids        []int
+	settle      time.Duration
 	seed        uint64
 }
 
@@ -44,6 +45,7 @@ func (o *loading) addFlags(command *cobra.Command, address string) {
 	flags.IntVar(&o.sockets, "sockets", 4, "sockets to ask from, each with a port of its own")
 	flags.IntVar(&o.window, "window", 64, "requests of one socket under way at a time, 1 to 256")
 	flags.IntSliceVar(&o.pids, "pid", nil, "process of the server on this machine, to measure its CPU time and memory with those of all processes it starts; several are added up")
+	flags.DurationVar(&o.settle, "settle", 0, "how long to wait after the load before the CPU time is read, for what the server puts off")
 	flags.Uint64Var(&o.seed, "seed", 1, "of all that is random")
 	_ = command.MarkFlagRequired("subscribers") // fails only for a flag that does not exist
 }
@@ -72,8 +74,8 @@ func (o *loading) head(subjects []client.Subject, left int) record {
 }
 
 // bench runs a load, watched by a meter, and shows the report: head, what became
-// of the requests in the words of the kind of load, and what was measured.
-// The server's CPU time is told for each unit that done counts.
+// of the requests in general and in the words of the kind of load, and what was
+// measured.
 func (c *cli) bench(cmd *cobra.Command, load *client.Load, meter *benchMeter, head record, kind func(client.Result) record) (client.Result, error) {
 	meter.progress = cmd.ErrOrStderr()
 	if err := meter.begin(); err != nil {
@@ -84,7 +86,7 @@ func (c *cli) bench(cmd *cobra.Command, load *client.Load, meter *benchMeter, he
 	if err != nil {
 		return client.Result{}, err
 	}
-	if err := meter.end(result.Counts); err != nil {
+	if err := meter.end(cmd.Context(), result.Counts); err != nil {
 		return client.Result{}, err
 	}
 	report := append(head, loadRecord(result)...)
@@ -142,7 +144,7 @@ func (o *loading) verdict(result client.Result) error {
 
 // meter measures the processes that the flags name.
 func (o *loading) meter(unit string, done func(client.Counts) uint64) *benchMeter {
-	meter := &benchMeter{unit: unit, done: done}
+	meter := &benchMeter{unit: unit, done: done, settle: o.settle}
 	if len(o.pids) > 0 {
 		meter.processes = &processes{pids: o.pids, proc: os.DirFS("/proc")}
 	}

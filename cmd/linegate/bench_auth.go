@@ -70,9 +70,12 @@ func (c *cli) benchAuth(cmd *cobra.Command, options benchAuthOptions) error {
 		return err
 	}
 	meter := options.meter("request", client.Counts.Answered)
-	head := append(options.head(logins.Subjects, left), property{"method", options.method}, property{"rate", logins.Pace.Rate})
+	head := append(options.head(logins.Subjects, left), property{"method", options.method})
 	kind := func(result client.Result) record {
-		return append(loginRecord(result), property{"echoes", result.Echoes}, property{"unsent", unsent(logins.Pace, result)})
+		if options.floor {
+			return record{{"echoes", result.Echoes}}
+		}
+		return append(loginRecord(result), scheduleRecord(logins.Pace, result)...)
 	}
 	result, err := c.bench(cmd, load, meter, head, kind)
 	if err != nil {
@@ -103,11 +106,14 @@ func (o *benchAuthOptions) build(stdin io.Reader) (load *client.Load, logins *cl
 	return load, logins, left, nil
 }
 
-// unsent is how many requests of a schedule never left, because the server left
-// no identifier free.
-func unsent(pace client.Pace, result client.Result) uint64 {
+// scheduleRecord is what came of a schedule, if there was one. What is unsent
+// never left, because the server left no identifier free.
+func scheduleRecord(pace client.Pace, result client.Result) record {
+	if pace.Rate == 0 {
+		return nil
+	}
 	scheduled := uint64(pace.Rate * pace.Duration.Seconds())
-	return scheduled - min(scheduled, result.Sent)
+	return record{{"rate", pace.Rate}, {"unsent", scheduled - min(scheduled, result.Sent)}}
 }
 
 // parseSigned reads yes or no.

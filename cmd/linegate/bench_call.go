@@ -45,7 +45,7 @@ func (c *cli) benchCall(cmd *cobra.Command, options benchCallOptions) error {
 		return err
 	}
 	meter := options.meter("call", func(counts client.Counts) uint64 { return counts.Calls })
-	head := append(options.head(calls.Subjects, left), property{"method", options.method}, property{"rate", calls.Pace.Rate})
+	head := append(options.head(calls.Subjects, left), property{"method", options.method})
 	kind := func(result client.Result) record {
 		return append(append(record{{"calls", result.Calls}, {"calls_per_second", perSecond(result.Calls, result)}},
 			loginRecord(result)...), acctRecord(result)...)

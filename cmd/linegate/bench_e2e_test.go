@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,10 @@ func TestBenchCountsWhatTheStoreHolds(t *testing.T) {
 	assert.Zero(t, flooded.Timeouts)
 	called := s.bench("call", "--server", s.auth, "--acct-server", s.acct, "--subscribers", subscribers, "--tries", "10", "--prefix", "call-", "--duration", "300ms")
 	assert.Equal(t, called.Calls, called.Stops)
+	s.within(60*time.Second, func() bool {
+		_, metrics := s.get("/metrics")
+		return strings.Contains(metrics, "\nradius_accounting_spool_events 0\n")
+	}, "what a slow disk left in the spool is in the store")
 	s.stop()
 
 	events, sessions := s.stored()
@@ -76,11 +81,11 @@ func TestPeersComparesLinegateWithItself(t *testing.T) {
 	path, err := binary()
 	require.NoError(t, err)
 	report, err := peers.Run(t.Context(), peers.Options{
-		Linegate: path, Rows: []string{"echo", "reject", "memory", "preloaded", "flood", "overload", "start-sqlite"},
-		Rounds: 1, Subscribers: 1000, Many: 3000, Each: time.Second, Progress: t.Output(),
+		Linegate: path, Rows: []string{"echo", "reject", "overload", "start-postgres"},
+		Rounds: 1, Subscribers: 1000, Many: 1001, Each: time.Second, Progress: t.Output(),
 	})
 	require.NoError(t, err)
-	require.Len(t, report.Results, 7)
+	require.Len(t, report.Results, 4)
 	for _, result := range report.Results {
 		assert.Empty(t, result.Failed, result.Name)
 		assert.Positive(t, result.Ratio, result.Name)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -19,6 +20,7 @@ type benchMeter struct {
 	processes *processes // nil: not watched
 	unit      string     // what the server's CPU time is told for: a request, a call
 	done      func(client.Counts) uint64
+	settle    time.Duration // how long the server may go on after the load
 
 	start   usage
 	samples []int64 // resident memory in KiB, every sampleEvery
@@ -50,12 +52,16 @@ func (m *benchMeter) observe(elapsed time.Duration, counts client.Counts) {
 }
 
 // end measures what the server has used for the load.
-func (m *benchMeter) end(counts client.Counts) error {
+func (m *benchMeter) end(ctx context.Context, counts client.Counts) error {
 	if isTerminal(m.progress) {
 		fmt.Fprintln(m.progress)
 	}
 	if m.processes == nil {
 		return nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(m.settle):
 	}
 	now, err := m.processes.usage()
 	if err != nil {

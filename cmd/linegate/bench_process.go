@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func (p *processes) usage() (usage, error) {
 	var sum usage
 	for _, pid := range family {
 		one, err := p.of(pid)
-		if errors.Is(err, fs.ErrNotExist) && !p.named(pid) {
+		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(p.pids, pid) {
 			continue // it has ended meanwhile
 		}
 		if err != nil {
@@ -48,15 +49,6 @@ func (p *processes) usage() (usage, error) {
 		sum.peakKiB += one.peakKiB
 	}
 	return sum, nil
-}
-
-func (p *processes) named(pid int) bool {
-	for _, named := range p.pids {
-		if named == pid {
-			return true
-		}
-	}
-	return false
 }
 
 // family returns the processes that are named, and the descendants of each, once.
@@ -75,15 +67,10 @@ func (p *processes) family() ([]int, error) {
 			children[stat.parent] = append(children[stat.parent], pid)
 		}
 	}
-	family := append([]int(nil), p.pids...)
-	known := map[int]bool{}
-	for _, pid := range family {
-		known[pid] = true
-	}
-	for i := 0; i < len(family); i++ {
+	family := slices.Clone(p.pids)
+	for i := 0; i < len(family); i++ { // it grows
 		for _, child := range children[family[i]] {
-			if !known[child] {
-				known[child] = true
+			if !slices.Contains(family, child) {
 				family = append(family, child)
 			}
 		}

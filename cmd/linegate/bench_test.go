@@ -207,8 +207,9 @@ func TestBenchCallMakesWholeCalls(t *testing.T) {
 	require.NoError(t, done.err, done.stderr)
 	var report map[string]any
 	require.NoError(t, json.Unmarshal([]byte(done.stdout), &report))
-	assert.EqualValues(t, 20, report["calls"])
-	assert.EqualValues(t, 20, report["stops"])
+	assert.Positive(t, report["calls"])
+	assert.LessOrEqual(t, report["calls"], 20.0, "the schedule has no more")
+	assert.Equal(t, report["calls"], report["stops"])
 	assert.Contains(t, report, "server_cpu_us_per_call")
 
 	for want, args := range map[string][]string{
@@ -424,11 +425,11 @@ func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
 		meter.observe(time.Duration(second)*time.Second, client.Counts{})
 	}
 	files["7/stat"] = &fstest.MapFile{Data: []byte("7 (x) S 1 7 7 0 -1 4194560 1 2 3 4 150 0 0 0")}
-	require.NoError(t, meter.end(client.Counts{Accepts: 10000}))
+	require.NoError(t, meter.end(t.Context(), client.Counts{Accepts: 10000}))
 	assert.Equal(t, record{
 		{"server_cpu_us_per_request", 50.0}, {"server_cpu_seconds", 0.5}, {"server_rss_kib_start", int64(10)},
 		{"server_rss_kib_every_5s", []int64{10, 10}}, {"server_rss_kib_end", int64(10)}, {"server_rss_kib_peak", int64(20)},
 	}, meter.record)
 	delete(files, "7/stat")
-	assert.Error(t, meter.end(client.Counts{}))
+	assert.Error(t, meter.end(t.Context(), client.Counts{}))
 }

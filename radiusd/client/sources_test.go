@@ -369,3 +369,16 @@ func TestIdentifiersOfSessionsAreTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// The asking side shares the machine with the server that it measures.
+func TestBuildingRequestsAllocatesNothing(t *testing.T) {
+	sessions := &Sessions{Subjects: subjects(5), Interims: 3, Online: 1 << 20, Over: time.Hour, Prefix: "s-"}
+	calls := logins()
+	for name, source := range map[string]Source{"logins": calls.Source(0, 1), "a schedule of sessions": sessions.Source(0, 1)} {
+		builder := &Builder{Signer: wire.NewSigner(secret), Random: newRandom(1, 0)}
+		ask := &Ask{Request: Request{octets: make([]byte, 0, wire.MaxPacketSize)}}
+		build := func() { require.NoError(t, source.Build(builder, ask)) }
+		build()
+		assert.Less(t, testing.AllocsPerRun(1000, build), 1.0, name)
+	}
+}

@@ -27,6 +27,8 @@ store: "%s"
 key_file: %s
 log: {file: %s}
 cache: {max_bytes: 2GiB}
+accounting: {spool: %s}
+snapshot: %s
 `
 
 // linegateObjects is what is applied before the subscribers are imported.
@@ -57,7 +59,8 @@ func (s *stage) makeLinegate(ctx context.Context, folder string, want setup) (ma
 		}
 	}
 	made.auth, made.acct = loopback(ports[0]), loopback(ports[1])
-	config := fmt.Sprintf(linegateConfig, made.auth, made.acct, loopback(ports[2]), store, path("key"), path("log.json"))
+	config := fmt.Sprintf(linegateConfig, made.auth, made.acct, loopback(ports[2]), store, path("key"), path("log.json"),
+		path("spool"), pick(want.postgres, path("snapshot"), "off"))
 	if err := writeFiles(folder, map[string]string{"linegate.yaml": config, "objects.yaml": linegateObjects}); err != nil {
 		return nil, err
 	}

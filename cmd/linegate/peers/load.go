@@ -21,6 +21,10 @@ type figures struct {
 	P99           float64 `json:"latency_us_p99"`
 }
 
+// settle is how long a server may go on storing what it has acknowledged, and it
+// still counts.
+const settle = "2s"
+
 // bench loads a server that runs and returns what was measured. A wrong answer is
 // an error.
 func (s *stage) bench(ctx context.Context, name, kind string, flags ...string) (figures, error) {
@@ -31,9 +35,9 @@ func (s *stage) bench(ctx context.Context, name, kind string, flags ...string) (
 	case "auth":
 		args = append(args, "--server", server.auth, "--wrong", "0%")
 	case "acct":
-		args = append(args, "--server", server.acct, "--tries", "5")
+		args = append(args, "--server", server.acct, "--tries", "5", "--settle", settle)
 	case "call":
-		args = append(args, "--server", server.auth, "--acct-server", server.acct, "--tries", "5")
+		args = append(args, "--server", server.auth, "--acct-server", server.acct, "--tries", "5", "--settle", settle)
 	}
 	for _, pid := range server.pids {
 		args = append(args, "--pid", strconv.Itoa(pid))
