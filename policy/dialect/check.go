@@ -24,7 +24,7 @@ func (d *Dialect) Check(grant *linegate.Grant, garden bool) linegate.FieldErrors
 			bad = append(bad, &linegate.FieldError{Field: property, Value: valueOf(t, grant), Allowed: "dialect " + d.name + ": " + reason})
 			continue
 		}
-		if name, most := d.overflow(t, &from); name != "" {
+		if name, most := overflow(d.topics[t].statements, &from); name != "" {
 			f, _ := fieldNamed(name)
 			n, _ := from.number(f)
 			bad = append(bad, &linegate.FieldError{Field: name, Value: fmt.Sprint(n), Allowed: fmt.Sprintf("at most %d on a NAS that speaks %s", most, d.name)})
