@@ -136,3 +136,14 @@ func (s *settler) settle(d *definition) {
 	d.inherit(base)
 	s.settled[d] = true
 }
+
+// Shipped returns the names of the dialects that come with Linegate, sorted, without
+// loading them.
+func Shipped() []string {
+	entries, _ := fs.ReadDir(shipped, "data") // the folder is part of the program
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = strings.TrimSuffix(e.Name(), ".yaml")
+	}
+	return names
+}
