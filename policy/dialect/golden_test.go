@@ -196,3 +196,12 @@ func commented(t *testing.T, octets []byte) string {
 	}
 	return text.String()
 }
+
+func goldenLine(t testing.TB, name, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(goldenRoot, name, file+".hex"))
+	require.NoError(t, err)
+	octets, err := wire.ParseHex(string(text))
+	require.NoError(t, err)
+	return octets
+}

@@ -44,7 +44,7 @@ func Load(pen uint32, folder string) (map[string]*Dialect, error) {
 	if folder != "" {
 		given, err = readFolder(os.DirFS(folder), ".", func(name string) string { return filepath.Join(folder, name) })
 		if err != nil {
-			return nil, fmt.Errorf("dialects: %w", err)
+			return nil, fmt.Errorf("dialects %s: %w", folder, err)
 		}
 	}
 	return compileAll(names, own, given)
