@@ -59,9 +59,10 @@ cover: tools ## Total statement coverage over all packages; fails below COVER pe
 	@go tool cover -func=bin/coverage.out | awk -v least=$(COVER) \
 		'/^total:/ { print "total coverage: " $$3; if ($$3 + 0 < least) { print "that is less than " least " %"; exit 1 } }'
 
-tools: ## Install what the tests need and Go does not bring: radclient, PostgreSQL, a C compiler for -race
+tools: ## Install what the tests need and Go does not bring: radclient, the dictionaries of FreeRADIUS, PostgreSQL, a C compiler for -race
 	@missing=(); \
 	command -v radclient >/dev/null || missing+=(freeradius-utils); \
+	test -f /usr/share/freeradius/dictionary || missing+=(freeradius-common); \
 	[ -n "$${TEST_POSTGRES_DSN:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql); \
 	command -v "$$(go env CC)" >/dev/null || missing+=(gcc libc6-dev); \
 	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \

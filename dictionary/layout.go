@@ -49,9 +49,6 @@ func (l layout) headerSize() int {
 // attribute.
 const vendorHeaderSize = 6
 
-// maxValue is the longest value of one attribute, in octets.
-func (l layout) maxValue() int { return 255 - vendorHeaderSize - l.headerSize() }
-
 // append frames a value that is short enough.
 func (l layout) append(dst []byte, attribute uint32, value []byte) []byte {
 	size := l.headerSize() + len(value)
@@ -73,21 +70,29 @@ type framed struct {
 // this layout and nothing continues elsewhere.
 func (l layout) split(data []byte) (all []framed, ok bool) {
 	for len(data) > 0 {
-		header := l.headerSize()
-		if len(data) < header {
+		var part framed
+		if part, data, ok = l.next(data); !ok {
 			return nil, false
 		}
-		size := len(data)
-		if l.lengthSize > 0 {
-			size = int(width(data[l.typeSize:], l.lengthSize))
-		}
-		if size < header || size > len(data) || l.continued && data[header-1] != 0 {
-			return nil, false
-		}
-		all = append(all, framed{number: width(data, l.typeSize), value: data[header:size:size]})
-		data = data[size:]
+		all = append(all, part)
 	}
 	return all, len(all) > 0
+}
+
+// next takes the first attribute out of a vendor's data.
+func (l layout) next(data []byte) (part framed, rest []byte, ok bool) {
+	header := l.headerSize()
+	if len(data) < header {
+		return framed{}, nil, false
+	}
+	size := len(data)
+	if l.lengthSize > 0 {
+		size = int(width(data[l.typeSize:], l.lengthSize))
+	}
+	if size < header || size > len(data) || l.continued && data[header-1] != 0 {
+		return framed{}, nil, false
+	}
+	return framed{number: width(data, l.typeSize), value: data[header:size:size]}, data[size:], true
 }
 
 // appendWidth appends a number in so many octets.

@@ -30,7 +30,7 @@ func (x *exchange) access() {
 		x.accessLater()
 		return
 	}
-	x.reply(&request, &decision, x.socket.mail.space())
+	x.reply(&request, &decision, scratch, x.socket.mail.space())
 }
 
 // lookupLimit is how long a request may wait for facts: a NAS asks again after
@@ -70,7 +70,7 @@ func (x *exchange) accessSlowly(ctx context.Context) {
 		facts.Admission = x.admit(ctx, &request, facts.Subscriber)
 		decision = policy.Decide(&request, facts, *x.socket.server.settings.Load())
 	}
-	x.reply(&request, &decision, nil)
+	x.reply(&request, &decision, &scratch, nil)
 }
 
 const (
@@ -125,7 +125,8 @@ func (f *loadingFinder) Find(key []byte) (linegate.Lookup, bool) {
 }
 
 // reply sends the decision and tells of it.
-func (x *exchange) reply(request *linegate.Request, decision *linegate.Decision, buffer []byte) {
+func (x *exchange) reply(request *linegate.Request, decision *linegate.Decision, scratch *Scratch, buffer []byte) {
+	Locate(request, decision, x.socket.server.directory, scratch)
 	reply, err := x.client.AppendAccessReply(buffer, x.packet, request, decision, x.received)
 	if err != nil {
 		x.giveUp(telemetry.DropSendFailed, err)
@@ -144,6 +145,7 @@ func (x *exchange) reply(request *linegate.Request, decision *linegate.Decision,
 func (s *Server) observe(x *exchange, request *linegate.Request, decision *linegate.Decision) {
 	now := s.options.Now()
 	x.client.tenant.Decision(decision, now.Sub(x.received))
+	s.observeLine(x, request, decision, now)
 	check := decision.Option82.Result
 	if check == "" {
 		return
@@ -151,6 +153,25 @@ func (s *Server) observe(x *exchange, request *linegate.Request, decision *lineg
 	s.bookkeeper.Validated(decision.Subscriber.ID, now, check)
 	if s.logEvery.Load() || (check != linegate.Option82Match && check != linegate.Option82Ignored) {
 		telemetry.Option82Validation(s.working, s.options.Logger, request, decision)
+	}
+}
+
+// observeLine tells of lines that are not where they should be. A NAS that sends two
+// lines in each request is logged once a minute, and counted each time.
+func (s *Server) observeLine(x *exchange, request *linegate.Request, decision *linegate.Decision, now time.Time) {
+	if request.Line.Conflict != "" {
+		x.client.tenant.CarrierConflict()
+		if x.client.mayTell(now) {
+			telemetry.CarrierConflict(s.working, s.options.Logger, request)
+		}
+	}
+	shared := decision.LineShared || decision.Reason == linegate.ReasonAmbiguousIdentity && decision.FoundBy == linegate.ByCircuit
+	switch {
+	case decision.LineOwner != nil:
+		telemetry.LineMoved(s.working, s.options.Logger, request, decision)
+	case shared:
+		x.client.tenant.SharedLine()
+		telemetry.LineShared(s.working, s.options.Logger, request, decision)
 	}
 }
 

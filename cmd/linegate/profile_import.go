@@ -38,7 +38,15 @@ func newProfileImportCommand(c *cli) *cobra.Command {
 			}
 			defer source.close()
 			return c.withTenant(cmd.Context(), func(engine store.Engine, tenant string) error {
-				imported := &csvImport{name: args[0], tenant: tenant, source: source.File, progress: newProgress(cmd.ErrOrStderr(), "importing", source.size())}
+				cfg, err := c.config()
+				if err != nil {
+					return err
+				}
+				can, err := newExpressible(cmd.Context(), engine, cfg, tenant)
+				if err != nil {
+					return err
+				}
+				imported := &csvImport{can: can, name: args[0], tenant: tenant, source: source.File, progress: newProgress(cmd.ErrOrStderr(), "importing", source.size())}
 				if err := imported.run(cmd.Context(), engine, actor(), dryRun); err != nil {
 					return fmt.Errorf("nothing was imported:\n%w", err)
 				}
@@ -116,6 +124,7 @@ type csvImport struct {
 	name     string // of the file, for messages
 	tenant   string
 	source   io.ReadSeeker
+	can      *expressible
 	progress *progressbar.ProgressBar
 
 	counts map[linegate.Outcome]int
@@ -234,7 +243,7 @@ func (i *csvImport) merge(table *subscriberCSV, row csvRow, stored map[string]*l
 		return nil
 	}
 	subscriber.Normalize()
-	if table.found.AddFields(row.line(), "", subscriber.Validate()) {
+	if table.found.AddFields(row.line(), "", subscriber.Validate()) || table.found.AddFields(row.line(), "", i.can.check(subscriber)) {
 		return nil
 	}
 	return subscriber

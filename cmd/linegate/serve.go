@@ -75,7 +75,7 @@ func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out 
 	defer cancel()
 	err := prepareStore(ctx, engine)
 	if err == nil {
-		err = applyOnFirstStart(ctx, engine, cfg.ApplyOnFirstStart, out)
+		err = applyOnFirstStart(ctx, engine, cfg, out)
 	}
 	if err != nil && !errors.Is(err, linegate.ErrUnavailable) {
 		return fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
@@ -84,12 +84,13 @@ func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out 
 }
 
 // applyOnFirstStart fills a store that nothing was ever written to.
-func applyOnFirstStart(ctx context.Context, engine store.Engine, path string, out io.Writer) error {
+func applyOnFirstStart(ctx context.Context, engine store.Engine, cfg config.Config, out io.Writer) error {
+	path := cfg.ApplyOnFirstStart
 	revision, err := engine.Revision(ctx)
 	if err != nil || path == "" || revision > 0 {
 		return err
 	}
-	report, err := applyFile(ctx, engine, applyOptions{path: path, actor: actor()})
+	report, err := applyFile(ctx, engine, applyOptions{path: path, actor: actor(), cfg: cfg})
 	if err != nil {
 		return fmt.Errorf("apply_on_first_start: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 
 const (
 	nasColumns = `tenant, name, address, secret, dialect, identify, ` +
-		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1`
+		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1, line_match`
 	selectNAS = `SELECT ` + nasColumns + ` FROM nas `
 	oneNAS    = selectNAS + `WHERE tenant = ? AND name = ?`
 )
@@ -26,7 +26,7 @@ func (s *Store) nasValues(n *linegate.NAS) []any {
 	}
 	return []any{n.Tenant, n.Name, text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
 		n.Dialect, strings.Join(names, ","),
-		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1}
+		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, text(n.LineMatch)}
 }
 
 func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
@@ -35,7 +35,7 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 		identify string
 	)
 	err = row.Scan(&n.Tenant, &n.Name, textColumn{&n.Address}, &sealed, &n.Dialect, &identify,
-		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1)
+		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, textColumn{&n.LineMatch})
 	if err != nil {
 		return linegate.NAS{}, fail(err)
 	}

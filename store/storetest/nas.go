@@ -42,6 +42,7 @@ func testNAS(t *testing.T, e engine) {
 	given.RequireMessageAuthenticator, given.LimitProxyState = linegate.Yes, linegate.No
 	given.Learned = linegate.Auto
 	given.AllowMSCHAPv1 = true
+	given.LineMatch = linegate.MatchTrim | linegate.MatchGlob
 
 	t.Run("every field comes back as it was put", func(t *testing.T) {
 		outcome, err := e.putNAS(t, given)
