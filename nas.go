@@ -3,6 +3,7 @@ package linegate
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 )
 
 // Identity is one way of finding the subscriber a request is about.
@@ -58,7 +59,20 @@ type NAS struct {
 	Learned Tristate `json:"learned_message_authenticator"`
 
 	AllowMSCHAPv1 bool `json:"allow_mschapv1"` // MS-CHAPv1 is broken; off by default
+
+	// Where and how CoA and Disconnect requests are sent (RFC 5176).
+	CoAAddress netip.Addr `json:"coa_address"` // zero: the one the NAS calls its own
+	CoAPort    uint16     `json:"coa_port"`    // 0: the dialect's
+	CoASecret  Secret     `json:"-"`           // empty: Secret
+	CoAWindow  uint16     `json:"coa_window"`  // requests under way at a time, 1 to 256; 0: DefaultCoAWindow
 }
+
+// DefaultCoAWindow is how many requests a NAS gets at a time when its entry does
+// not say; MaxCoAWindow is how many identifiers one source port has.
+const (
+	DefaultCoAWindow = 32
+	MaxCoAWindow     = 256
+)
 
 // DefaultDialect is the dialect of a NAS that names none.
 const DefaultDialect = "standard"
@@ -106,6 +120,12 @@ func (n *NAS) Validate() error {
 	if size := len(n.Secret); size < 1 || size > 255 {
 		bad.add("secret", redacted, "1 to 255 octets")
 	}
+	if len(n.CoASecret) > 255 {
+		bad.add("coa_secret", redacted, "1 to 255 octets, or empty for the secret")
+	}
+	if n.CoAWindow > MaxCoAWindow {
+		bad.add("coa_window", strconv.Itoa(int(n.CoAWindow)), "1 to 256, or 0 for 32")
+	}
 	seen := map[Identity]bool{}
 	for _, identity := range n.Identify {
 		if !slices.Contains(DefaultIdentities(), identity) || seen[identity] {
@@ -138,7 +158,28 @@ func (n *NAS) Diff(old *NAS) []FieldChange {
 	note("limit_proxy_state", string(old.LimitProxyState), string(n.LimitProxyState))
 	note("learned_message_authenticator", string(old.Learned), string(n.Learned))
 	note("allow_mschapv1", formatBool(old.AllowMSCHAPv1), formatBool(n.AllowMSCHAPv1))
+	note("coa_address", addressText(old.CoAAddress), addressText(n.CoAAddress))
+	note("coa_port", countText(old.CoAPort), countText(n.CoAPort))
+	if old.CoASecret != n.CoASecret {
+		note("coa_secret", "", "(changed)")
+	}
+	note("coa_window", countText(old.CoAWindow), countText(n.CoAWindow))
 	return changes
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// countText leaves out what is not set.
+func countText(count uint16) string {
+	if count == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(count))
 }
 
 func prefixText(p netip.Prefix) string {

@@ -21,6 +21,9 @@ func ParseNoProfilePolicy(text string) (NoProfilePolicy, error) {
 // requests of another.
 type Tenant struct {
 	Name string // 1 to 63 of a-z, 0-9 and dash; also the tenant_id of metrics and events
+	// PushChanges has the server carry every change of a subscriber over to the
+	// sessions that are open then.
+	PushChanges bool
 }
 
 var nameRule = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
