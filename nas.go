@@ -95,6 +95,7 @@ func (n *NAS) Learns() bool {
 // Normalize fills defaults and puts values in their one stored form.
 func (n *NAS) Normalize() {
 	n.Address = n.Address.Masked()
+	n.CoAAddress = n.CoAAddress.Unmap()
 	if n.Dialect == "" {
 		n.Dialect = DefaultDialect
 	}

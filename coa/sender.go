@@ -38,6 +38,9 @@ const (
 	defaultReuse = 300 * time.Second
 )
 
+// readBuffer holds the answers of many NAS at once, in octets.
+const readBuffer = 1 << 20
+
 // Order asks for one change of one session.
 type Order struct {
 	Session *linegate.Session
@@ -85,7 +88,12 @@ func listenUDP(source netip.Addr) (Conn, error) {
 	if source.IsValid() {
 		local = net.UDPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
 	}
-	return net.ListenUDP("udp", local)
+	conn, err := net.ListenUDP("udp", local)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetReadBuffer(readBuffer) // the kernel may grant less: not worth failing for
+	return conn, nil
 }
 
 // Close gives up the source ports. No change may be under way.
