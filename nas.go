@@ -160,11 +160,11 @@ func (n *NAS) Diff(old *NAS) []FieldChange {
 	note("learned_message_authenticator", string(old.Learned), string(n.Learned))
 	note("allow_mschapv1", formatBool(old.AllowMSCHAPv1), formatBool(n.AllowMSCHAPv1))
 	note("coa_address", addressText(old.CoAAddress), addressText(n.CoAAddress))
-	note("coa_port", countText(old.CoAPort), countText(n.CoAPort))
+	note("coa_port", itoa(old.CoAPort), itoa(n.CoAPort))
 	if old.CoASecret != n.CoASecret {
 		note("coa_secret", "", "(changed)")
 	}
-	note("coa_window", countText(old.CoAWindow), countText(n.CoAWindow))
+	note("coa_window", itoa(old.CoAWindow), itoa(n.CoAWindow))
 	return changes
 }
 
@@ -173,14 +173,6 @@ func addressText(a netip.Addr) string {
 		return ""
 	}
 	return a.String()
-}
-
-// countText leaves out what is not set.
-func countText(count uint16) string {
-	if count == 0 {
-		return ""
-	}
-	return strconv.Itoa(int(count))
 }
 
 func prefixText(p netip.Prefix) string {

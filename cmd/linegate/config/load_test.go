@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +61,7 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Positive(t, none.Auth.Sockets)
 	assert.Positive(t, none.Auth.HashWorkers)
 	assert.Equal(t, 65536, none.Accounting.Queue)
+	assert.Equal(t, CoA{Ports: 256, Timeout: 30 * time.Second, ReplayWindow: 300 * time.Second, Pending: 1024}, none.CoA)
 	assert.Empty(t, none.ApplyOnFirstStart)
 
 	empty.File = ""
@@ -79,7 +81,13 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		VendorPEN:  1<<24 - 1,
 		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
-		Accounting: Accounting{Queue: 64}, ApplyOnFirstStart: "testdata/demo.yaml",
+		Accounting: Accounting{Queue: 64},
+		CoA: CoA{Source: netip.MustParseAddr("127.0.0.1"), Ports: 16, Timeout: 10 * time.Second, ReplayWindow: time.Minute, Pending: 8,
+			Clients: []CoAClient{
+				{Address: netip.MustParsePrefix("192.0.2.80/32"), Tenant: "demo", Secret: "a secret with blanks"},
+				{Address: netip.MustParsePrefix("2001:db8::/64"), Tenant: "demo", SecretFile: "/etc/linegate/billing.secret"},
+			}},
+		ApplyOnFirstStart: "testdata/demo.yaml",
 	}, full)
 }
 
