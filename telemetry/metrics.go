@@ -33,6 +33,7 @@ type Metrics struct {
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
 
+	coa     coaMetrics
 	vectors tenantVectors
 	mu      sync.Mutex
 	tenants map[string]*TenantMetrics
@@ -47,6 +48,7 @@ func NewMetrics() *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	m.vectors = newTenantVectors(m)
+	m.coa = newCoAMetrics(m)
 	m.defineServer()
 	m.defineSampled()
 	return m
@@ -102,6 +104,7 @@ func (m *Metrics) Tenant(name string) *TenantMetrics {
 	tenant, known := m.tenants[name]
 	if !known {
 		tenant = m.vectors.tenant(name)
+		m.coa.resolveChanges(tenant, name)
 		m.tenants[name] = tenant
 	}
 	return tenant
