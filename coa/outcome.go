@@ -1,7 +1,6 @@
 package coa
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"linegate"
@@ -31,10 +30,8 @@ func outcomeOf(answer wire.Packet, uncertain bool) linegate.ChangeOutcome {
 
 // errorCause returns the first Error-Cause, 0 when there is none that can be read.
 func errorCause(answer wire.Packet) linegate.ErrorCause {
-	if value := answer.Find(wire.ErrorCause); len(value) == 4 {
-		return linegate.ErrorCause(binary.BigEndian.Uint32(value))
-	}
-	return 0
+	cause, _ := wire.Uint32(answer.Find(wire.ErrorCause))
+	return linegate.ErrorCause(cause)
 }
 
 // explain says what a NAK means to whoever has to do something about it.
