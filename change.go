@@ -159,13 +159,14 @@ const (
 	RelayStoreUnavailable        RelayDrop = "store_unavailable"         // the session table can't be asked
 	RelaySendFailed              RelayDrop = "send_failed"               // the answer could not be handed to the network
 	RelayReceiveFailed           RelayDrop = "receive_failed"            // the network reported an error in place of a packet
+	RelaySocketFull              RelayDrop = "socket_full"               // the kernel dropped it: requests came faster than they were read
 )
 
 // RelayDrops returns the closed list.
 func RelayDrops() []RelayDrop {
 	return []RelayDrop{
 		RelayUnknownClient, RelayMalformed, RelayUnknownCode, RelayBadAuthenticator, RelayBadMessageAuthenticator,
-		RelayReplayed, RelayDuplicateInFlight, RelayOverloaded, RelayStoreUnavailable, RelaySendFailed, RelayReceiveFailed,
+		RelayReplayed, RelayDuplicateInFlight, RelayOverloaded, RelayStoreUnavailable, RelaySendFailed, RelayReceiveFailed, RelaySocketFull,
 	}
 }
 

@@ -55,14 +55,16 @@ type RelayOptions struct {
 	Pending      int // requests under way at a time; 1024
 	Kept         int // answers kept for requests that come again; 65536
 
-	// ReplyControl turns the control message that came with a packet into the one
-	// that sends from the address it came to; nil: the kernel chooses.
-	ReplyControl func(control []byte) []byte
-	Now          func() time.Time // nil: time.Now
-	// Dropped is told of every request that gets no answer, Answered of the others.
-	// Both must not block; nil: nobody is told.
+	// ReadControl turns the control messages that came with a packet into the one
+	// that sends from the address it came to, and tells how many packets the socket
+	// had no room for so far; nil: the kernel chooses, and nothing is known.
+	ReadControl func(control []byte) (reply []byte, lost uint32)
+	Now         func() time.Time // nil: time.Now
+	// Dropped is told of every request that gets no answer, Answered of the others,
+	// Lost of packets that the kernel dropped. They must not block; nil: nobody is told.
 	Dropped  func(reason linegate.RelayDrop, from netip.AddrPort, cause error)
 	Answered func(answer Answer)
+	Lost     func(packets uint32)
 }
 
 // Answer is what a request was answered with.
@@ -113,6 +115,9 @@ func NewRelay(options RelayOptions) *Relay {
 	if options.Answered == nil {
 		options.Answered = func(Answer) {}
 	}
+	if options.Lost == nil {
+		options.Lost = func(uint32) {}
+	}
 	r := &Relay{options: options, slots: make(chan struct{}, options.Pending),
 		answers: newAnswers(options.Kept, max(keptFor, options.ReplayWindow))}
 	for _, client := range options.Clients {
@@ -151,6 +156,7 @@ type listener struct {
 	conn    *net.UDPConn
 	number  int
 	working *sync.WaitGroup
+	lost    uint32 // packets that the kernel dropped, as last told
 }
 
 // received is one datagram as the socket's loop has it; it lives until the next.
@@ -178,8 +184,12 @@ func (l *listener) loop(ctx context.Context) {
 			continue
 		}
 		came := received{datagram: datagram[:n], from: netip.AddrPortFrom(from.Addr().Unmap(), from.Port())}
-		if l.relay.options.ReplyControl != nil {
-			came.control = l.relay.options.ReplyControl(control[:controlLength])
+		if l.relay.options.ReadControl != nil {
+			var lost uint32
+			if came.control, lost = l.relay.options.ReadControl(control[:controlLength]); lost > l.lost {
+				l.relay.options.Lost(lost - l.lost)
+				l.lost = lost
+			}
 		}
 		if reason, cause := l.receive(ctx, came); reason != "" {
 			l.relay.options.Dropped(reason, came.from, cause)

@@ -54,6 +54,11 @@ func (m *Metrics) StrayAnswer(reason linegate.StrayAnswer) { m.coa.strays.add(re
 // RelayDrop counts a request of another system that gets no answer.
 func (m *Metrics) RelayDrop(reason linegate.RelayDrop) { m.coa.relayDrops.add(reason) }
 
+// RelayLost counts requests of other systems that the kernel dropped.
+func (m *Metrics) RelayLost(packets uint32) {
+	m.coa.relayDrops[linegate.RelaySocketFull].Add(float64(packets))
+}
+
 // CoAChange counts a change of a live session and how long it took.
 func (m *Metrics) CoAChange(tenant string, kind linegate.ChangeKind, outcome *linegate.ChangeOutcome, took time.Duration) {
 	m.Tenant(tenant).change(kind, outcome.Result)

@@ -36,6 +36,7 @@ type daemon struct {
 	bookkeeper *bookkeeper.Bookkeeper
 	metrics    *telemetry.Metrics
 	server     *radiusd.Server
+	live       *liveChanges
 	http       net.Listener // nil: off
 	warm       atomic.Bool  // the cache holds every subscriber
 	commits    *watchedRecorder
@@ -58,8 +59,15 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, logg
 	if d.server, err = d.newServer(ctx); err != nil {
 		return nil, err
 	}
+	if d.live, err = newLiveChanges(ctx, cfg, engine, logger, d.metrics); err != nil {
+		return nil, err
+	}
 	d.registerMetrics()
-	return d, d.open(ctx)
+	if err := d.open(ctx); err != nil {
+		d.live.close()
+		return nil, err
+	}
+	return d, nil
 }
 
 func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
@@ -93,9 +101,6 @@ func (d *daemon) open(ctx context.Context) error {
 	}
 	if err := d.server.Listen(ctx); err != nil {
 		return err
-	}
-	if len(d.cfg.Listen.CoA) > 0 {
-		d.logger.Warn("listen.coa is set, but this version has no CoA relay: nothing listens there")
 	}
 	if d.cfg.Listen.HTTP == "" {
 		return nil
@@ -137,6 +142,7 @@ func (d *daemon) run(ctx context.Context) error {
 	front.Go(func() error { return d.server.Run(ctx) })
 	front.Go(func() error { d.fillAndFollow(ctx); return nil })
 	front.Go(func() error { d.countActive(ctx); return nil })
+	front.Go(func() error { d.live.run(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})
@@ -197,6 +203,7 @@ const mostAuditLines = 100
 
 // changed is told of every committed write, by whatever process.
 func (d *daemon) changed(ctx context.Context, entries []linegate.AuditEntry) {
+	d.live.changed()
 	reload := false
 	for i := range entries {
 		if i < mostAuditLines {
@@ -226,6 +233,7 @@ func (d *daemon) loadNASes(ctx context.Context) error {
 	for _, problem := range d.server.SetNASes(nases) {
 		d.logger.Error("a NAS is not served", "error", problem.Error())
 	}
+	d.live.sender.SetNASes(nases) // the same problems again
 	d.metrics.SetNASes(nases)
 	return nil
 }

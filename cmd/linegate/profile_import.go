@@ -22,7 +22,7 @@ import (
 const mostRowErrors = 20
 
 func newProfileImportCommand(c *cli) *cobra.Command {
-	var dryRun bool
+	var dryRun, push bool
 	command := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Create and change subscribers from a CSV file (- for standard input)",
@@ -40,14 +40,17 @@ func newProfileImportCommand(c *cli) *cobra.Command {
 			defer source.close()
 			return c.withTenant(cmd.Context(), func(engine store.Engine, tenant string) error {
 				imported := &csvImport{name: args[0], tenant: tenant, source: source.File, progress: newProgress(cmd.ErrOrStderr(), source.File)}
-				if err := imported.run(cmd.Context(), engine, actor(), dryRun); err != nil {
-					return fmt.Errorf("nothing was imported:\n%w", err)
-				}
-				return show(cmd.OutOrStdout(), c.output, imported.record(dryRun))
+				return c.thenPush(cmd, engine, push, func() error {
+					if err := imported.run(cmd.Context(), engine, actor(), dryRun); err != nil {
+						return fmt.Errorf("nothing was imported:\n%w", err)
+					}
+					return show(cmd.OutOrStdout(), c.output, imported.record(dryRun))
+				})
 			})
 		},
 	}
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "check every row and count what would change, and change nothing")
+	addPushFlag(command, &push)
 	return command
 }
 

@@ -33,6 +33,7 @@ func newRootCommand() *cobra.Command {
 		newProfileCommand(c),
 		newNASCommand(c),
 		newSessionCommand(c),
+		newCoACommand(c),
 		newVersionCommand(c),
 		newServeCommand(c),
 		newExplainCommand(c),
