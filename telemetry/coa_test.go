@@ -37,7 +37,9 @@ func TestAChangeIsAnEventWithItsCause(t *testing.T) {
 		NAS: linegate.NASKey{Tenant: "demo", Name: "bng1", Address: netip.MustParseAddr("192.0.2.1")}}
 	change := &linegate.Change{Kind: linegate.ChangeSuspend}
 	outcome := &linegate.ChangeOutcome{Result: linegate.ChangeRefused, Cause: 503, Disconnected: true, Detail: "in words"}
-	lines := logged(t, func(logger *slog.Logger) { CoAChange(t.Context(), logger, session, change, outcome, 1500*time.Microsecond) })
+	lines := logged(t, func(logger *slog.Logger) {
+		CoAChange(t.Context(), logger, session, change, outcome, 1500*time.Microsecond)
+	})
 	require.Len(t, lines, 1)
 	assert.Equal(t, map[string]any{
 		"msg": "coa_change", "event": "coa_change", "tenant_id": "demo", "nas": "bng1", "nas_address": "192.0.2.1",

@@ -86,4 +86,3 @@ func (p *pusher) all(ctx context.Context, after int64, actor string) (orders []c
 		after = newest
 	}
 }
-
