@@ -21,8 +21,10 @@ type Grant struct {
 	DelegatedIPv6Pool string
 	StatefulIPv6Pool  string
 
+	DNS                 []netip.Addr // shared with the profile: read-only
 	Rate                Rate
 	FilterID            string
-	SessionTimeout      uint32 // seconds
-	AcctInterimInterval uint32 // seconds
+	ReplyAttributes     []string // "Name = value", by the dictionary; shared with the profile
+	SessionTimeout      uint32   // seconds
+	AcctInterimInterval uint32   // seconds
 }

@@ -35,11 +35,22 @@ type Option82Check struct {
 }
 
 // AccessLine is the line a request came in on, as the relay agent named it (RFC
-// 3046 sub-options 1 and 2, RFC 4679). nil means the request has no such field;
-// empty but not nil means it is there with no octets.
+// 3046 sub-options 1 and 2, RFC 4679) and as the NAS numbered it. A nil circuit-id
+// or remote-id means the request has no such field; empty but not nil means it is
+// there with no octets.
 type AccessLine struct {
 	CircuitID []byte
 	RemoteID  []byte
+	// CircuitCarrier and RemoteCarrier name the attributes that the values came in;
+	// Conflict names one that says something else of either, empty: none does.
+	CircuitCarrier string
+	RemoteCarrier  string
+	Conflict       string
+	// ServiceVLAN and InnerVLAN are what the NAS received the line's frames with; 0:
+	// it does not tell, or there is no such tag.
+	ServiceVLAN VLAN
+	InnerVLAN   VLAN
+	MAC         MAC // of the CPE, where an attribute that the dialect trusts names it
 }
 
 // Present reports whether the request carries any Option 82 data. Fields without

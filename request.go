@@ -34,9 +34,12 @@ type Request struct {
 	Proof            Proof
 }
 
-// MAC returns the hardware address the request names: Calling-Station-Id, else
-// a User-Name that is one.
+// MAC returns the hardware address the request names: what the dialect read, else
+// Calling-Station-Id, else a User-Name that is one.
 func (r *Request) MAC() (MAC, bool) {
+	if !r.Line.MAC.IsZero() {
+		return r.Line.MAC, true
+	}
 	if mac, ok := ParseMAC(r.CallingStationID); ok {
 		return mac, true
 	}

@@ -24,7 +24,7 @@ func (b *block) attribute(arguments []string) error {
 			}
 		}
 	}
-	return b.dictionary.add(attribute)
+	return b.add(attribute)
 }
 
 // place says where an attribute stands: its number, alone or as the last of
@@ -44,14 +44,24 @@ func (b *block) place(attribute *Attribute, path string) error {
 			return fmt.Errorf("attribute %q: number %q is not allowed", attribute.Name, path)
 		}
 		attribute.Number = uint32(n)
-		if i < len(steps)-1 && attribute.Parent == nil {
-			attribute.Parent, _ = b.dictionary.Find(attribute.Vendor, uint32(n))
+		if i == len(steps)-1 {
+			break
+		}
+		if attribute.Parent = b.inside(attribute, uint32(n)); attribute.Parent == nil {
+			return fmt.Errorf("attribute %q: number %q lies inside an attribute that is not defined", attribute.Name, path)
 		}
 	}
-	if len(steps) > 1 && attribute.Parent == nil {
-		return fmt.Errorf("attribute %q: number %q lies inside an attribute that is not defined", attribute.Name, path)
-	}
 	return nil
+}
+
+// inside finds what a step of a path leads to: of the attribute's parent so far,
+// else of its vendor.
+func (b *block) inside(attribute *Attribute, number uint32) *Attribute {
+	if attribute.Parent != nil && attribute.Parent != b.holder {
+		return attribute.Parent.children[number]
+	}
+	found, _ := b.dictionary.Find(attribute.Vendor, number)
+	return found
 }
 
 // flag reads one of an attribute's flags. Those about how FreeRADIUS keeps a
@@ -77,20 +87,30 @@ func (a *Attribute) flag(flag string) error {
 }
 
 // add takes a definition in. A later one for the same number gives it another
-// name; one name can't stand for two numbers.
-func (d *Dictionary) add(attribute *Attribute) error {
+// name; one name can't stand for two numbers, unless an operator's file says so of
+// a shipped one.
+func (p *parser) add(attribute *Attribute) error {
+	d := p.dictionary
 	name := strings.ToLower(attribute.Name)
 	at := number{attribute.Vendor, attribute.Number}
-	if old, ok := d.byName[name]; ok {
-		if at != (number{old.Vendor, old.Number}) {
-			return fmt.Errorf("attribute %q stands for number %d of vendor %d already", attribute.Name, old.Number, old.Vendor)
-		}
-		attribute.names, attribute.numbers = old.names, old.numbers
+	old, known := d.byName[name]
+	switch {
+	case !known:
+	case at == number{old.Vendor, old.Number}:
+		attribute.names, attribute.numbers, attribute.children = old.names, old.numbers, old.children
+	case !p.shipped[name]:
+		return fmt.Errorf("attribute %q stands for number %d of vendor %d already", attribute.Name, old.Number, old.Vendor)
 	}
+	delete(p.shipped, name)
 	d.byName[name] = attribute
 	if attribute.Parent == nil {
 		d.byNumber[at] = attribute
+		return nil
 	}
+	if attribute.Parent.children == nil {
+		attribute.Parent.children = make(map[uint32]*Attribute)
+	}
+	attribute.Parent.children[attribute.Number] = attribute
 	return nil
 }
 
@@ -126,15 +146,15 @@ func (p *parser) resolveValues() error {
 // understood and the last is shown. Names for octets, as some dictionaries give
 // them, are left out: what number they would be isn't known.
 func (a *Attribute) addValue(name, text string) error {
-	if a.Type == TypeOctets || a.Type == TypeRaw {
+	if a.Type == TypeOctets || a.Type.holds() {
 		return nil
 	}
 	if !a.Type.numeric() {
 		return fmt.Errorf("attribute %q is of type %s: only numbers have names", a.Name, a.Type)
 	}
 	n, err := parseUint(text)
-	if err != nil || n > a.largest() {
-		return fmt.Errorf("attribute %q: value %q: number %q is not allowed: 0 to %d", a.Name, name, text, a.largest())
+	if err != nil || n > a.Largest() {
+		return fmt.Errorf("attribute %q: value %q: number %q is not allowed: 0 to %d", a.Name, name, text, a.Largest())
 	}
 	if a.names == nil {
 		a.names, a.numbers = make(map[uint64]string), make(map[string]uint64)

@@ -44,9 +44,10 @@ type Attribute struct {
 	// packets on its own.
 	Parent *Attribute
 
-	layout  layout
-	numbers map[string]uint64 // VALUE names in lower case
-	names   map[uint64]string
+	layout   layout
+	children map[uint32]*Attribute
+	numbers  map[string]uint64 // VALUE names in lower case
+	names    map[uint64]string
 }
 
 // Lookup finds a definition by name, in any case. Names of the form Attr-250 and

@@ -73,21 +73,29 @@ type framed struct {
 // this layout and nothing continues elsewhere.
 func (l layout) split(data []byte) (all []framed, ok bool) {
 	for len(data) > 0 {
-		header := l.headerSize()
-		if len(data) < header {
+		var part framed
+		if part, data, ok = l.next(data); !ok {
 			return nil, false
 		}
-		size := len(data)
-		if l.lengthSize > 0 {
-			size = int(width(data[l.typeSize:], l.lengthSize))
-		}
-		if size < header || size > len(data) || l.continued && data[header-1] != 0 {
-			return nil, false
-		}
-		all = append(all, framed{number: width(data, l.typeSize), value: data[header:size:size]})
-		data = data[size:]
+		all = append(all, part)
 	}
 	return all, len(all) > 0
+}
+
+// next takes the first attribute out of a vendor's data.
+func (l layout) next(data []byte) (part framed, rest []byte, ok bool) {
+	header := l.headerSize()
+	if len(data) < header {
+		return framed{}, nil, false
+	}
+	size := len(data)
+	if l.lengthSize > 0 {
+		size = int(width(data[l.typeSize:], l.lengthSize))
+	}
+	if size < header || size > len(data) || l.continued && data[header-1] != 0 {
+		return framed{}, nil, false
+	}
+	return framed{number: width(data, l.typeSize), value: data[header:size:size]}, data[size:], true
 }
 
 // appendWidth appends a number in so many octets.

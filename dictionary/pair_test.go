@@ -50,7 +50,7 @@ var wireForms = map[string]struct{ text, shown, hex string }{
 	"our QinQ flag":                        {"X-QinQ-Enabled = Yes", "", "1a 0c 00 00 7e d9 02 06 00 00 00 01"},
 	"our IPv6 mode":                        {`X-IPv6-Assignment-Mode = "dual_stack"`, "", "1a 12 00 00 7e d9 03 0c 64 75 61 6c 5f 73 74 61 63 6b"},
 	"an attribute without a definition":    {"Attr-250 = 0x0102", "", "fa 04 01 02"},
-	"a vendor without a definition":        {"Vendor-9-Attr-1 = 0x6162", "", "1a 0a 00 00 00 09 01 04 61 62"},
+	"a vendor without a definition":        {"Vendor-8-Attr-1 = 0x6162", "", "1a 0a 00 00 00 08 01 04 61 62"},
 	"a known vendor's unknown attribute":   {"Vendor-3561-Attr-7 = 0x", "", "1a 08 00 00 0d e9 07 02"},
 	"a Vendor-Specific that is no frame":   {"Vendor-Specific = 0x0000000901", "", "1a 07 00 00 00 09 01"},
 }

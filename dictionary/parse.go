@@ -20,37 +20,58 @@ const (
 
 // Parse reads a dictionary file and all that it includes, by paths relative to
 // the including file. Errors name file, line and statement.
-func Parse(fsys fs.FS, name string) (*Dictionary, error) { return parse(fsys, name, nil) }
-
-// parse lets vendors, by name, have another number than the one in the file.
-func parse(fsys fs.FS, name string, pens map[string]uint32) (*Dictionary, error) {
-	p := &parser{fsys: fsys, pens: pens, dictionary: &Dictionary{
-		byName:   make(map[string]*Attribute),
-		byNumber: make(map[number]*Attribute),
-		vendors:  make(map[uint32]*vendor),
-		penOf:    make(map[string]uint32),
-	}}
-	text, err := p.read(name)
-	if err != nil {
+func Parse(fsys fs.FS, name string) (*Dictionary, error) {
+	p := newParser(fsys, nil)
+	if err := p.start(name); err != nil {
 		return nil, err
 	}
-	if err := p.file(name, text); err != nil {
-		return nil, err
-	}
-	if err := p.resolveValues(); err != nil {
-		return nil, err
-	}
-	return p.dictionary, nil
+	return p.finish()
 }
 
 // parser reads files into a dictionary.
 type parser struct {
 	fsys       fs.FS
-	pens       map[string]uint32
+	folder     string            // of fsys, as errors name it
+	pens       map[string]uint32 // vendors, by name, that have another number than the one in the file
 	dictionary *Dictionary
-	open       []string // the files being read, each included by the one before
+	shipped    map[string]bool // names that a definition of an operator may take over
+	open       []string        // the files being read, each included by the one before
 	files      int
 	early      []earlyValue
+}
+
+func newParser(fsys fs.FS, pens map[string]uint32) *parser {
+	return &parser{fsys: fsys, pens: pens, dictionary: &Dictionary{
+		byName:   make(map[string]*Attribute),
+		byNumber: make(map[number]*Attribute),
+		vendors:  make(map[uint32]*vendor),
+		penOf:    make(map[string]uint32),
+	}}
+}
+
+// start reads a file and all that it includes.
+func (p *parser) start(name string) error {
+	text, err := p.read(name)
+	if err != nil {
+		return err
+	}
+	return p.file(name, text)
+}
+
+// overlay goes on in another folder, whose definitions take the place of those read
+// so far.
+func (p *parser) overlay(fsys fs.FS, folder string) {
+	p.fsys, p.folder, p.shipped = fsys, folder, make(map[string]bool)
+	for name := range p.dictionary.byName {
+		p.shipped[name] = true
+	}
+}
+
+func (p *parser) finish() (*Dictionary, error) {
+	if err := p.resolveValues(); err != nil {
+		return nil, err
+	}
+	return p.dictionary, nil
 }
 
 // earlyValue is a VALUE that came before its ATTRIBUTE.
@@ -70,7 +91,7 @@ func (p *parser) file(name, text string) error {
 		if len(fields) == 0 {
 			continue
 		}
-		at := fmt.Sprintf("%s:%d: %s", name, i+1, fields[0])
+		at := fmt.Sprintf("%s:%d: %s", path.Join(p.folder, name), i+1, fields[0])
 		var err error
 		switch fields[0] {
 		case "$INCLUDE", "$INCLUDE-":
@@ -84,7 +105,7 @@ func (p *parser) file(name, text string) error {
 			return err
 		}
 	}
-	return locate(name, block.end())
+	return locate(path.Join(p.folder, name), block.end())
 }
 
 // locate says where an error is.

@@ -59,7 +59,7 @@ func (b *block) defineVendor(arguments []string) error {
 		return fmt.Errorf("number %q is not allowed: 1 to %d", arguments[1], maxPEN)
 	}
 	if configured, ok := b.pens[name]; ok {
-		if other, taken := b.dictionary.vendors[configured]; taken {
+		if other, taken := b.dictionary.vendors[configured]; taken && configured != DocumentationPEN {
 			return fmt.Errorf("number %d is that of vendor %q", configured, other.name)
 		}
 		pen = uint64(configured)

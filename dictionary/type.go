@@ -32,6 +32,14 @@ const (
 	TypeIPv4Prefix Type = "ipv4prefix" // RFC 8044 section 3.11
 	TypeIfID       Type = "ifid"       // interface identifier, 64 bits
 	TypeEther      Type = "ether"      // MAC address
+	TypeCombo      Type = "combo-ip"   // an address of either family
+	TypeSigned     Type = "signed"     // 32 bits, two's complement
+
+	// What holds other attributes. Their values are shown as raw octets.
+	TypeTLV          Type = "tlv"           // RFC 6929 section 2.3
+	TypeExtended     Type = "extended"      // RFC 6929 section 2.1
+	TypeLongExtended Type = "long-extended" // RFC 6929 section 2.2
+	TypeEVS          Type = "evs"           // RFC 6929 section 2.4
 )
 
 // parseType reads a type's name; a width in brackets, as in octets[16], says
@@ -41,13 +49,26 @@ func parseType(name string) Type {
 	name, _, _ = strings.Cut(strings.ToLower(name), "[")
 	switch t := Type(name); t {
 	case TypeString, TypeInteger, TypeInteger64, TypeShort, TypeByte, TypeDate, TypeIPv4, TypeIPv6,
-		TypeIPv6Prefix, TypeIPv4Prefix, TypeIfID, TypeEther:
+		TypeIPv6Prefix, TypeIPv4Prefix, TypeIfID, TypeEther, TypeCombo, TypeSigned,
+		TypeTLV, TypeExtended, TypeLongExtended, TypeEVS:
 		return t
 	}
 	switch name {
 	case "text":
 		return TypeString
-	case "tlv", "abinary", "vsa":
+	case "uint8":
+		return TypeByte
+	case "uint16":
+		return TypeShort
+	case "uint32":
+		return TypeInteger
+	case "uint64":
+		return TypeInteger64
+	case "time":
+		return TypeDate
+	case "ipv4addr":
+		return TypeIPv4
+	case "abinary", "vsa", "struct":
 		return TypeRaw
 	}
 	return TypeOctets
@@ -60,7 +81,7 @@ func (t Type) size() int {
 		return 1
 	case TypeShort:
 		return 2
-	case TypeInteger, TypeDate, TypeIPv4:
+	case TypeInteger, TypeSigned, TypeDate, TypeIPv4:
 		return 4
 	case TypeEther, TypeIPv4Prefix:
 		return 6
@@ -77,17 +98,27 @@ func (t Type) numeric() bool {
 	return t == TypeInteger || t == TypeInteger64 || t == TypeShort || t == TypeByte
 }
 
-// size is how many octets the attribute's value has without its tag; 0 where
+// holds reports whether a value is raw octets to us: a container, or one whose
+// form isn't known.
+func (t Type) holds() bool {
+	switch t {
+	case TypeRaw, TypeTLV, TypeExtended, TypeLongExtended, TypeEVS:
+		return true
+	}
+	return false
+}
+
+// Size is how many octets the attribute's value has without its tag; 0 where
 // that varies.
-func (a *Attribute) size() int {
+func (a *Attribute) Size() int {
 	if a.Tagged && a.Type == TypeInteger {
 		return 3
 	}
 	return a.Type.size()
 }
 
-// largest is the greatest number the value can hold.
-func (a *Attribute) largest() uint64 { return math.MaxUint64 >> (64 - 8*a.size()) }
+// Largest is the greatest number that a numeric attribute can hold.
+func (a *Attribute) Largest() uint64 { return math.MaxUint64 >> (64 - 8*a.Size()) }
 
 // fits reports whether octets are a value of the attribute's type.
 func (a *Attribute) fits(value []byte) bool {
@@ -96,8 +127,10 @@ func (a *Attribute) fits(value []byte) bool {
 		return len(value) >= 2 && len(value) <= 18 && value[1] <= 128
 	case TypeIPv4Prefix:
 		return len(value) == 6 && value[1]&0x3f <= 32
+	case TypeCombo:
+		return len(value) == 4 || len(value) == 16
 	}
-	return a.size() == 0 || len(value) == a.size()
+	return a.Size() == 0 || len(value) == a.Size()
 }
 
 // formatValue writes a value that fits.
@@ -111,7 +144,9 @@ func (a *Attribute) formatValue(value []byte) string {
 		return strconv.FormatUint(n, 10)
 	case TypeDate:
 		return time.Unix(int64(bigEndian(value)), 0).UTC().Format(time.RFC3339)
-	case TypeIPv4, TypeIPv6:
+	case TypeSigned:
+		return strconv.FormatInt(int64(int32(bigEndian(value))), 10)
+	case TypeIPv4, TypeIPv6, TypeCombo:
 		address, _ := netip.AddrFromSlice(value)
 		return address.String()
 	case TypeIPv6Prefix:

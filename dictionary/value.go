@@ -25,6 +25,10 @@ func (a *Attribute) parseValue(text string, quoted bool) ([]byte, error) {
 		return parseAddress(text, netip.Addr.Is4, "an IPv4 address")
 	case TypeIPv6:
 		return parseAddress(text, netip.Addr.Is6, "an IPv6 address")
+	case TypeCombo:
+		return parseAddress(text, netip.Addr.IsValid, "an IPv4 or IPv6 address")
+	case TypeSigned:
+		return parseSigned(text)
 	case TypeIPv6Prefix:
 		return parsePrefix(text, netip.Addr.Is6, "an IPv6 prefix, e.g. 2001:db8:100::/56")
 	case TypeIPv4Prefix:
@@ -50,12 +54,20 @@ func (a *Attribute) parseNumber(text string) ([]byte, error) {
 	n, named := a.numbers[strings.ToLower(text)]
 	if !named {
 		var err error
-		if n, err = parseUint(text); err != nil || n > a.largest() {
-			return nil, fmt.Errorf("%q is not a number up to %d%s", text, a.largest(), a.orOneOf())
+		if n, err = parseUint(text); err != nil || n > a.Largest() {
+			return nil, fmt.Errorf("%q is not a number up to %d%s", text, a.Largest(), a.orOneOf())
 		}
 	}
 	octets := binary.BigEndian.AppendUint64(nil, n)
-	return octets[8-a.size():], nil
+	return octets[8-a.Size():], nil
+}
+
+func parseSigned(text string) ([]byte, error) {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a number from %d to %d", text, math.MinInt32, math.MaxInt32)
+	}
+	return binary.BigEndian.AppendUint32(nil, uint32(n)), nil
 }
 
 // orOneOf lists the names of values in the order of their numbers.

@@ -55,7 +55,7 @@ func (x *exchange) readEvent() (event linegate.AccountingEvent, ok bool) {
 	if !event.NAS.Address.IsValid() {
 		event.NAS.Address = x.from.address.Addr()
 	}
-	line := x.client.dialect.ReadLine(x.packet)
+	line := x.client.dialect.ReadLine(x.packet, &x.socket.scratch.line)
 	event.Line.CircuitID, event.Line.RemoteID = linegate.Octets(line.CircuitID), linegate.Octets(line.RemoteID)
 	if !event.EndsAll() {
 		x.attribute(&event)

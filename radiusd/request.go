@@ -2,6 +2,7 @@ package radiusd
 
 import (
 	"linegate"
+	"linegate/policy/dialect"
 	"linegate/radiusd/wire"
 )
 
@@ -10,12 +11,13 @@ import (
 type Scratch struct {
 	password [128]byte
 	key      [512]byte
+	line     dialect.Scratch
 }
 
 // ReadRequest reads an Access-Request. What it returns points into the packet
 // and the scratch memory.
 func (c *Client) ReadRequest(packet wire.Packet, scratch *Scratch) linegate.Request {
-	request := linegate.Request{NAS: &c.NAS, Line: c.dialect.ReadLine(packet)}
+	request := linegate.Request{NAS: &c.NAS, Line: c.dialect.ReadLine(packet, &scratch.line)}
 	var chapChallenge []byte
 	var pap, chap bool
 	for attribute := range packet.Attributes() {

@@ -1,64 +1,59 @@
 // Package dialect is how each NAS vendor says it: the line coming in, the grant
-// going out. It reads and writes packets and decides nothing.
+// and the change going out. A dialect is a YAML file that is compiled when it is
+// loaded; code is only for grammars. The package reads and writes packets and
+// decides nothing.
 package dialect
 
 import (
 	"linegate"
-	"linegate/radiusd/wire"
+	"linegate/dictionary"
 )
 
-// Dialect reads the access line out of requests and writes grants into replies.
-// It is immutable and safe for concurrent use.
+// Dialect reads the access line out of requests, and writes grants into replies
+// and changes into requests of ours. It is immutable and safe for concurrent use.
 type Dialect struct {
-	name string
-	pen  uint32 // of our own vendor space
+	name   string
+	about  string
+	source string // the file it is from, for people
+	text   string // of the file
+	names  *dictionary.Dictionary
+
+	line       *lineReader
+	carriers   []carrier // as line was compiled from
+	tellsVLANs bool
+
+	topics   [topicCount]phrase
+	identity []statement
+	changes  map[linegate.ChangeKind]change
+	traits   CoATraits
 }
 
-// Builtin returns the shipped dialects by name. pen is the private enterprise
-// number under which our own attributes are sent, 1 to 16777215.
-func Builtin(pen uint32) map[string]*Dialect {
-	standard := &Dialect{name: linegate.DefaultDialect, pen: pen}
-	return map[string]*Dialect{standard.name: standard}
+// phrase is how a dialect says one topic.
+type phrase struct {
+	statements  []statement
+	unsupported string // why it can't be said; empty: it can
 }
 
 // Name is what a NAS entry calls the dialect.
 func (d *Dialect) Name() string { return d.name }
 
-// The DSL-Forum's attributes for the line (RFC 4679 section 3.3.1 and 3.3.2).
-const (
-	vendorDSLForum    = 3561
-	dslAgentCircuitID = 1
-	dslAgentRemoteID  = 2
-)
+// About says in a line which boxes speak the dialect.
+func (d *Dialect) About() string { return d.about }
 
-// ReadLine returns the line as the NAS passed it on. Values point into the
-// packet.
-func (d *Dialect) ReadLine(packet wire.Packet) linegate.AccessLine {
-	var line linegate.AccessLine
-	for attribute := range packet.Attributes() {
-		vendor, data, ok := attribute.Vendor()
-		if !ok || vendor != vendorDSLForum {
-			continue
-		}
-		for sub := range wire.VendorAttributes(data) {
-			switch {
-			case sub.Type == dslAgentCircuitID && line.CircuitID == nil:
-				line.CircuitID = sub.Value
-			case sub.Type == dslAgentRemoteID && line.RemoteID == nil:
-				line.RemoteID = sub.Value
-			}
-		}
-	}
-	return line
-}
+// Source is the file that the dialect is from; shipped: one that comes with
+// Linegate.
+func (d *Dialect) Source() string { return d.source }
 
-// AppendLine writes a line as ReadLine reads it, for tools that play the NAS.
-func (d *Dialect) AppendLine(dst []byte, line linegate.AccessLine) []byte {
-	if line.CircuitID != nil {
-		dst = wire.AppendVendorAttribute(dst, vendorDSLForum, dslAgentCircuitID, line.CircuitID)
+// Text is the dialect's file as it was read.
+func (d *Dialect) Text() string { return d.text }
+
+// Builtin returns the shipped dialects by name. pen is the private enterprise
+// number under which our own attributes are sent, 1 to 16777215; 0 stands for
+// dictionary.DocumentationPEN.
+func Builtin(pen uint32) map[string]*Dialect {
+	dialects, err := Load(pen, "")
+	if err != nil {
+		panic("shipped dialects: " + err.Error()) // a test loads them all
 	}
-	if line.RemoteID != nil {
-		dst = wire.AppendVendorAttribute(dst, vendorDSLForum, dslAgentRemoteID, line.RemoteID)
-	}
-	return dst
+	return dialects
 }

@@ -72,15 +72,16 @@ func TestLineIsReadAndWritten(t *testing.T) {
 		attributes []byte
 		want       linegate.AccessLine
 	}{
-		"text in both fields":       {golden(t, "line-dsl-forum"), linegate.AccessLine{CircuitID: []byte("OLT1 xpon 0/1/2:100.200"), RemoteID: []byte("ONT1")}},
-		"binary and no remote-id":   {golden(t, "line-binary"), linegate.AccessLine{CircuitID: []byte{0, 4, 0, 0x64, 0, 1}}},
-		"an empty circuit-id":       {[]byte{26, 8, 0, 0, 0x0d, 0xe9, 1, 2}, linegate.AccessLine{CircuitID: []byte{}}},
+		"text in both fields": {golden(t, "line-dsl-forum"), linegate.AccessLine{CircuitID: []byte("OLT1 xpon 0/1/2:100.200"), RemoteID: []byte("ONT1"),
+			CircuitCarrier: "ADSL-Agent-Circuit-Id", RemoteCarrier: "ADSL-Agent-Remote-Id"}},
+		"binary and no remote-id":   {golden(t, "line-binary"), linegate.AccessLine{CircuitID: []byte{0, 4, 0, 0x64, 0, 1}, CircuitCarrier: "ADSL-Agent-Circuit-Id"}},
+		"an empty circuit-id":       {[]byte{26, 8, 0, 0, 0x0d, 0xe9, 1, 2}, linegate.AccessLine{CircuitID: []byte{}, CircuitCarrier: "ADSL-Agent-Circuit-Id"}},
 		"nothing":                   {nil, linegate.AccessLine{}},
 		"another vendor's type 1":   {[]byte{26, 9, 0, 0, 0, 9, 1, 3, 'x'}, linegate.AccessLine{}},
 		"a vendor length too large": {[]byte{26, 9, 0, 0, 0x0d, 0xe9, 1, 9, 'x'}, linegate.AccessLine{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, test.want, standard(t).ReadLine(packetWith(t, test.attributes)))
+			assert.Equal(t, test.want, standard(t).ReadLine(packetWith(t, test.attributes), &dialect.Scratch{}))
 		})
 	}
 	line := linegate.AccessLine{CircuitID: []byte("OLT1 xpon 0/1/2:100.200"), RemoteID: []byte("ONT1")}
@@ -89,16 +90,16 @@ func TestLineIsReadAndWritten(t *testing.T) {
 
 func TestTheFirstOfSeveralCounts(t *testing.T) {
 	twice := append(wire.AppendVendorAttribute(nil, 3561, 1, []byte("first")), wire.AppendVendorAttribute(nil, 3561, 1, []byte("second"))...)
-	assert.Equal(t, "first", string(standard(t).ReadLine(packetWith(t, twice)).CircuitID))
+	assert.Equal(t, "first", string(standard(t).ReadLine(packetWith(t, twice), &dialect.Scratch{}).CircuitID))
 }
 
 func TestReadingAndGrantingDoNotAllocate(t *testing.T) {
 	spoken, packet := standard(t), packetWith(t, golden(t, "line-dsl-forum"))
 	grant := &linegate.Grant{ServiceVLAN: 4094, QinQ: true, InnerVLAN: 7, IPv6Mode: linegate.IPv6DualStack,
 		IPv4: netip.MustParseAddr("192.0.2.1"), DelegatedIPv6Prefix: netip.MustParsePrefix("2001:db8::/56")}
-	buffer := make([]byte, 0, 1024)
+	buffer, scratch := make([]byte, 0, 1024), &dialect.Scratch{}
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		spoken.ReadLine(packet)
+		spoken.ReadLine(packet, scratch)
 		spoken.AppendGrant(buffer, grant)
 	}))
 }
@@ -114,7 +115,7 @@ func FuzzReadLine(f *testing.F) {
 		if err != nil {
 			return
 		}
-		line := spoken.ReadLine(packet)
+		line := spoken.ReadLine(packet, &dialect.Scratch{})
 		if len(line.CircuitID) > wire.MaxValueSize || len(line.RemoteID) > wire.MaxValueSize {
 			t.Errorf("longer than an attribute: %d and %d octets", len(line.CircuitID), len(line.RemoteID))
 		}
