@@ -15,6 +15,7 @@ const (
 	ChangeSuspend        ChangeKind = "suspend"        // the grant of a suspended subscriber
 	ChangeResume         ChangeKind = "resume"         // the whole grant of an active one
 	ChangeWalledGarden   ChangeKind = "walled_garden"  // Grant.ServiceVLAN, FilterID, FramedPool
+	ChangeLimits         ChangeKind = "limits"         // Grant.SessionTimeout, AcctInterimInterval
 	ChangeDisconnect     ChangeKind = "disconnect"     // RFC 5176 section 2.1
 	ChangeReauthenticate ChangeKind = "reauthenticate" // RFC 5176 section 3.2, Authorize Only, or the vendor's own
 )
@@ -23,7 +24,7 @@ const (
 func ChangeKinds() []ChangeKind {
 	return []ChangeKind{
 		ChangeRate, ChangeVLAN, ChangePrefix, ChangeSuspend, ChangeResume,
-		ChangeWalledGarden, ChangeDisconnect, ChangeReauthenticate,
+		ChangeWalledGarden, ChangeLimits, ChangeDisconnect, ChangeReauthenticate,
 	}
 }
 

@@ -10,64 +10,48 @@ type Entitlement struct {
 }
 
 // Difference returns what has to happen to a live session of a subscriber whose
-// entitlement changed; ok is false when nothing has to.
+// entitlement changed: nothing, one change, or several that go into one request.
 //
 //   - Who is no longer admitted is disconnected.
 //   - Who comes into the walled garden or out of it is suspended or resumed, by a
 //     disconnect where the NAS can't.
-//   - A rate, a VLAN or a delegated prefix alone is changed alone; several of them at
-//     once are one change of the whole grant, so that they happen together or not.
+//   - A rate, VLANs and a delegated prefix are changed while the session lasts.
 //   - An address or a prefix of the link can't change under a session: it is
 //     disconnected and comes back with the new one.
-//   - Pools, timeouts and the name count from the next session on.
-func Difference(before, after Entitlement) (change linegate.Change, ok bool) {
-	if !after.Admitted {
-		return linegate.Change{Kind: linegate.ChangeDisconnect}, before.Admitted
-	}
-	if before.Admitted && addresses(before.Grant) != addresses(after.Grant) && before.Walled == after.Walled {
-		return linegate.Change{Kind: linegate.ChangeDisconnect}, true
-	}
-	kind := kindOf(before, after)
-	return linegate.Change{Kind: kind, Grant: after.Grant, OrDisconnect: before.Walled != after.Walled}, kind != ""
-}
-
-func kindOf(before, after Entitlement) linegate.ChangeKind {
+//   - Pools, DNS, timeouts and the name count from the next session on.
+func Difference(before, after Entitlement) []linegate.Change {
 	switch {
+	case !after.Admitted && !before.Admitted:
+		return nil
+	case !after.Admitted:
+		return []linegate.Change{{Kind: linegate.ChangeDisconnect}}
 	case after.Walled && !before.Walled:
-		return linegate.ChangeSuspend
+		return []linegate.Change{{Kind: linegate.ChangeSuspend, Grant: after.Grant, OrDisconnect: true}}
 	case before.Walled && !after.Walled, !before.Admitted:
-		return linegate.ChangeResume
+		return []linegate.Change{{Kind: linegate.ChangeResume, Grant: after.Grant, OrDisconnect: true}}
 	case after.Walled && garden(before.Grant) != garden(after.Grant):
-		return linegate.ChangeWalledGarden
+		return []linegate.Change{{Kind: linegate.ChangeWalledGarden, Grant: after.Grant}}
 	case after.Walled:
-		return ""
+		return nil
 	}
-	var kinds []linegate.ChangeKind
-	if before.Grant.Rate != after.Grant.Rate {
-		kinds = append(kinds, linegate.ChangeRate)
-	}
-	if vlans(before.Grant) != vlans(after.Grant) {
-		kinds = append(kinds, linegate.ChangeVLAN)
-	}
-	if before.Grant.DelegatedIPv6Prefix != after.Grant.DelegatedIPv6Prefix {
-		kinds = append(kinds, linegate.ChangePrefix)
-	}
-	if before.Grant.FilterID != after.Grant.FilterID || len(kinds) > 1 {
-		return linegate.ChangeResume
-	}
-	if len(kinds) == 0 {
-		return ""
-	}
-	return kinds[0]
+	return grantDifference(&before.Grant, &after.Grant)
 }
 
-// addresses are the parts of a grant that a session keeps to its end.
-func addresses(g linegate.Grant) linegate.Grant {
-	return linegate.Grant{IPv4: g.IPv4, FramedIPv6Prefix: g.FramedIPv6Prefix, FramedIPv6Address: g.FramedIPv6Address}
-}
-
-func vlans(g linegate.Grant) linegate.Grant {
-	return linegate.Grant{ServiceVLAN: g.ServiceVLAN, InnerVLAN: g.InnerVLAN, QinQ: g.QinQ}
+// grantDifference compares what a session outside of a walled garden has.
+func grantDifference(before, after *linegate.Grant) (changes []linegate.Change) {
+	if before.IPv4 != after.IPv4 || before.FramedIPv6Prefix != after.FramedIPv6Prefix || before.FramedIPv6Address != after.FramedIPv6Address {
+		return []linegate.Change{{Kind: linegate.ChangeDisconnect}}
+	}
+	if before.Rate != after.Rate {
+		changes = append(changes, linegate.Change{Kind: linegate.ChangeRate, Grant: *after})
+	}
+	if before.ServiceVLAN != after.ServiceVLAN || before.InnerVLAN != after.InnerVLAN || before.QinQ != after.QinQ {
+		changes = append(changes, linegate.Change{Kind: linegate.ChangeVLAN, Grant: *after})
+	}
+	if before.DelegatedIPv6Prefix != after.DelegatedIPv6Prefix {
+		changes = append(changes, linegate.Change{Kind: linegate.ChangePrefix, Grant: *after})
+	}
+	return changes
 }
 
 func garden(g linegate.Grant) linegate.WalledGarden {

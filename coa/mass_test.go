@@ -72,7 +72,7 @@ func ordersOn(each int, boxes ...string) (orders []coa.Order) {
 		for i := range each {
 			one := session(box + "-" + strconv.Itoa(i))
 			one.NAS.Address = netip.MustParseAddr(box)
-			orders = append(orders, coa.Order{Session: one, Change: disconnect})
+			orders = append(orders, coa.Order{Session: one, Changes: []linegate.Change{disconnect}})
 		}
 	}
 	return orders

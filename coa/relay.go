@@ -299,7 +299,7 @@ func (r *Relay) carryOut(ctx context.Context, tenant string, asked *request) (li
 	if err != nil || cause != 0 {
 		return cause, err
 	}
-	outcome, err := r.options.Changer.Apply(ctx, Order{Session: session, Change: asked.change})
+	outcome, err := r.options.Changer.Apply(ctx, Order{Session: session, Changes: asked.changes})
 	switch {
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)

@@ -208,7 +208,7 @@ func TestTheRelayFindsTheOneSessionThatAllAttributesFit(t *testing.T) {
 			}
 			require.Len(t, b.orders(), 1)
 			assert.Equal(t, test.session, b.orders()[0].Session.AcctSessionID)
-			assert.Equal(t, disconnect, b.orders()[0].Change)
+			assert.Equal(t, []linegate.Change{disconnect}, b.orders()[0].Changes)
 		})
 	}
 }
@@ -230,9 +230,9 @@ func TestTheRelayReadsGenericAttributesAsAChange(t *testing.T) {
 			linegate.Change{Kind: linegate.ChangePrefix, Grant: linegate.Grant{DelegatedIPv6Prefix: netip.MustParsePrefix("2001:db8:9::/56")}}, 0},
 		"a filter":  {[][]byte{wire.AppendText(nil, wire.FilterID, "garden")}, linegate.Change{Kind: linegate.ChangeWalledGarden, Grant: linegate.Grant{FilterID: "garden"}}, 0},
 		"a pool":    {[][]byte{wire.AppendText(nil, wire.FramedPool, "p")}, linegate.Change{Kind: linegate.ChangeWalledGarden, Grant: linegate.Grant{FramedPool: "p"}}, 0},
-		"a timeout": {[][]byte{wire.AppendInteger(nil, wire.SessionTimeout, 60)}, linegate.Change{Kind: linegate.ChangeResume, Grant: linegate.Grant{SessionTimeout: 60}}, 0},
+		"a timeout": {[][]byte{wire.AppendInteger(nil, wire.SessionTimeout, 60)}, linegate.Change{Kind: linegate.ChangeLimits, Grant: linegate.Grant{SessionTimeout: 60}}, 0},
 		"an interval and a VLAN": {[][]byte{wire.AppendInteger(nil, wire.AcctInterimInterval, 60), vlan},
-			linegate.Change{Kind: linegate.ChangeResume, Grant: linegate.Grant{AcctInterimInterval: 60, ServiceVLAN: 100}}, 0},
+			linegate.Change{Kind: linegate.ChangeVLAN, Grant: linegate.Grant{AcctInterimInterval: 60, ServiceVLAN: 100}}, 0},
 		"authorize only":                 {[][]byte{wire.AppendInteger(nil, wire.ServiceType, 17), wire.AppendText(nil, wire.State, "s")}, linegate.Change{Kind: linegate.ChangeReauthenticate}, 0},
 		"another service":                {[][]byte{wire.AppendInteger(nil, wire.ServiceType, 2)}, linegate.Change{}, 405},
 		"authorize only and more":        {[][]byte{wire.AppendInteger(nil, wire.ServiceType, 17), vlan}, linegate.Change{}, 404},
@@ -260,7 +260,7 @@ func TestTheRelayReadsGenericAttributesAsAChange(t *testing.T) {
 			}
 			assert.Equal(t, wire.CoAACK, code)
 			require.Len(t, b.orders(), 1)
-			assert.Equal(t, test.want, b.orders()[0].Change)
+			assert.Equal(t, test.want, b.orders()[0].Changes[0])
 		})
 	}
 }

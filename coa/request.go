@@ -27,13 +27,13 @@ type request struct {
 	disconnect  bool
 	signed      bool // it has a Message-Authenticator
 	session     identity
-	change      linegate.Change
+	changes     []linegate.Change
 	proxyStates [][]byte // in their order (RFC 5176 section 3.1)
 }
 
 // aspects are the parts of a grant that a request names.
 type aspects struct {
-	rate, vlan, prefix, garden, rest, reauthenticate bool
+	rate, vlan, prefix, garden, limits, reauthenticate bool
 }
 
 // readRequest reads a request that has proven itself. A cause other than 0 is what
@@ -42,9 +42,10 @@ type aspects struct {
 func readRequest(packet wire.Packet, pen uint32) (request, linegate.ErrorCause) {
 	r := request{disconnect: packet.Code() == wire.DisconnectRequest}
 	var said aspects
+	var grant linegate.Grant
 	refusal := linegate.ErrorCause(0)
 	for attribute := range packet.Attributes() {
-		cause := r.read(attribute, pen, &said)
+		cause := r.read(attribute, pen, &grant, &said)
 		if refusal == 0 {
 			refusal = cause // later ones are read all the same: Proxy-State has to be kept
 		}
@@ -54,15 +55,15 @@ func readRequest(packet wire.Packet, pen uint32) (request, linegate.ErrorCause) 
 	case r.session.empty():
 		refusal = linegate.CauseMissingAttribute
 	case r.disconnect:
-		r.change.Kind = linegate.ChangeDisconnect
+		r.changes = []linegate.Change{{Kind: linegate.ChangeDisconnect}}
 	default:
-		r.change.Kind, refusal = said.kind()
+		r.changes, refusal = said.changes(grant)
 	}
 	return r, refusal
 }
 
 // read takes one attribute in.
-func (r *request) read(attribute wire.Attribute, pen uint32, said *aspects) linegate.ErrorCause {
+func (r *request) read(attribute wire.Attribute, pen uint32, grant *linegate.Grant, said *aspects) linegate.ErrorCause {
 	switch attribute.Type {
 	case wire.ProxyState:
 		r.proxyStates = append(r.proxyStates, attribute.Value)
@@ -85,7 +86,7 @@ func (r *request) read(attribute wire.Attribute, pen uint32, said *aspects) line
 		}
 		return linegate.CauseUnsupportedAttribute
 	}
-	return readChange(&r.change.Grant, attribute, pen, said)
+	return readChange(grant, attribute, pen, said)
 }
 
 // readChange takes in what a CoA-Request wants to be so.
@@ -106,10 +107,10 @@ func readChange(grant *linegate.Grant, attribute wire.Attribute, pen uint32, sai
 		said.garden = true
 		return textInto(&grant.FramedPool, value)
 	case wire.SessionTimeout:
-		said.rest = true
+		said.limits = true
 		return countInto(&grant.SessionTimeout, value)
 	case wire.AcctInterimInterval:
-		said.rest = true
+		said.limits = true
 		return countInto(&grant.AcctInterimInterval, value)
 	case wire.DelegatedIPv6Prefix:
 		said.prefix = true
@@ -160,34 +161,26 @@ func readVendor(grant *linegate.Grant, attribute wire.Attribute, pen uint32, sai
 	return 0
 }
 
-// kind names the change that the aspects are together: what is of several, or has
-// no kind of its own, is a grant of just that.
-func (a aspects) kind() (linegate.ChangeKind, linegate.ErrorCause) {
-	count := 0
-	kind := linegate.ChangeResume
+// changes are the aspects as the changes of one request.
+func (a aspects) changes(grant linegate.Grant) (changes []linegate.Change, refusal linegate.ErrorCause) {
 	for _, one := range []struct {
 		said bool
 		kind linegate.ChangeKind
 	}{
 		{a.rate, linegate.ChangeRate}, {a.vlan, linegate.ChangeVLAN}, {a.prefix, linegate.ChangePrefix},
-		{a.garden, linegate.ChangeWalledGarden}, {a.rest, linegate.ChangeResume},
+		{a.garden, linegate.ChangeWalledGarden}, {a.limits, linegate.ChangeLimits}, {a.reauthenticate, linegate.ChangeReauthenticate},
 	} {
 		if one.said {
-			count++
-			kind = one.kind
+			changes = append(changes, linegate.Change{Kind: one.kind, Grant: grant})
 		}
 	}
 	switch {
-	case a.reauthenticate && count > 0:
-		return "", linegate.CauseInvalidRequest // RFC 5176 section 3.2
-	case a.reauthenticate:
-		return linegate.ChangeReauthenticate, 0
-	case count == 0:
-		return "", linegate.CauseMissingAttribute
-	case count > 1:
-		return linegate.ChangeResume, 0
+	case len(changes) == 0:
+		return nil, linegate.CauseMissingAttribute
+	case len(changes) > 1 && a.reauthenticate:
+		return nil, linegate.CauseInvalidRequest // RFC 5176 section 3.2
 	}
-	return kind, 0
+	return changes, 0
 }
 
 func countInto(into *uint32, value []byte) linegate.ErrorCause {

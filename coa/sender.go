@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,16 +43,36 @@ const (
 // readBuffer holds the answers of many NAS at once, in octets.
 const readBuffer = 1 << 20
 
-// Order asks for one change of one session.
+// Order asks for changes of one session, all in one request: they happen together
+// or not at all (RFC 5176 section 2.3).
 type Order struct {
 	Session *linegate.Session
-	Change  linegate.Change
+	Changes []linegate.Change
 	// Uncertain tells that the same was asked before and never answered, so that it
 	// may have happened.
 	Uncertain bool
 }
 
-// Report is one finished change.
+// Kinds names the changes, parted by commas.
+func (o *Order) Kinds() string {
+	names := make([]string, len(o.Changes))
+	for i := range o.Changes {
+		names[i] = string(o.Changes[i].Kind)
+	}
+	return strings.Join(names, ",")
+}
+
+// orDisconnect reports whether a disconnect may take the place of the changes.
+func (o *Order) orDisconnect() bool {
+	return slices.ContainsFunc(o.Changes, func(change linegate.Change) bool { return change.OrDisconnect })
+}
+
+// disconnects reports whether nothing else is asked for than to end the session.
+func (o *Order) disconnects() bool {
+	return len(o.Changes) == 1 && o.Changes[0].Kind == linegate.ChangeDisconnect
+}
+
+// Report is one finished order.
 type Report struct {
 	Order
 	Outcome linegate.ChangeOutcome
@@ -146,11 +168,11 @@ func (s *Sender) apply(ctx context.Context, order Order) (linegate.ChangeOutcome
 	}
 	outcome, err := s.ask(ctx, nas, order)
 	cannot := outcome.Result == linegate.ChangeUnsupported || outcome.Result == linegate.ChangeRefused && outcome.Cause.Unsupported()
-	if err != nil || !cannot || !order.Change.OrDisconnect || outcome.Disconnected || order.Change.Kind == linegate.ChangeDisconnect {
+	if err != nil || !cannot || !order.orDisconnect() || outcome.Disconnected || order.disconnects() {
 		return outcome, err
 	}
 	reason := outcome.Detail
-	order.Change = linegate.Change{Kind: linegate.ChangeDisconnect}
+	order.Changes = []linegate.Change{{Kind: linegate.ChangeDisconnect}}
 	if outcome, err = s.ask(ctx, nas, order); err != nil {
 		return outcome, err
 	}
@@ -168,7 +190,7 @@ func also(detail string) string {
 
 // ask says the change in the NAS's dialect and waits for what it answers.
 func (s *Sender) ask(ctx context.Context, nas *nasEntry, order Order) (linegate.ChangeOutcome, error) {
-	body, disconnect, err := nas.dialect.AppendChange(nas.dialect.AppendIdentity(nil, order.Session), order.Change, order.Session)
+	body, disconnect, err := nas.say(&order)
 	if cannot := (*dialect.Unsupported)(nil); errors.As(err, &cannot) {
 		return linegate.ChangeOutcome{Result: linegate.ChangeUnsupported,
 			Detail: fmt.Sprintf("the dialect %s can't say %s: %s", nas.dialect.Name(), cannot.Kind, cannot.Reason)}, nil
@@ -195,8 +217,24 @@ func (s *Sender) ask(ctx context.Context, nas *nasEntry, order Order) (linegate.
 	if answered {
 		outcome = outcomeOf(answer, sent > 1 || order.Uncertain)
 	}
-	outcome.Disconnected = disconnect && order.Change.Kind != linegate.ChangeDisconnect
+	outcome.Disconnected = disconnect && !order.disconnects()
 	return outcome, nil
+}
+
+// say writes the request's attributes. One change that is made by a disconnect
+// makes all of them: the session comes back with everything new.
+func (n *nasEntry) say(order *Order) (body []byte, disconnect bool, err error) {
+	identity := n.dialect.AppendIdentity(nil, order.Session)
+	body = slices.Clone(identity)
+	for _, change := range order.Changes {
+		if body, disconnect, err = n.dialect.AppendChange(body, change, order.Session); err != nil {
+			return nil, false, err
+		}
+		if disconnect {
+			return identity, true, nil
+		}
+	}
+	return body, false, nil
 }
 
 // newExchange writes and signs the request. Message-Authenticator goes first, as in

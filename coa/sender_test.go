@@ -66,7 +66,7 @@ func TestAnAnswerDecidesTheOutcome(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var reports []coa.Report
 				s := sender(t, &network{nas: test.nas}, coa.Options{Done: func(r coa.Report) { reports = append(reports, r) }})
-				got, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Change: test.change, Uncertain: test.before})
+				got, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{test.change}, Uncertain: test.before})
 				require.NoError(t, err)
 				assert.Contains(t, got.Detail, test.detail)
 				require.Len(t, reports, 1)
@@ -86,7 +86,7 @@ func TestEveryErrorCauseIsTold(t *testing.T) {
 		t.Run(cause.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := sender(t, &network{nas: func(r received) { r.answer(r.reply(nakOf(r), causeAttribute(cause)...)) }}, coa.Options{})
-				got, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Change: faster})
+				got, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{faster}})
 				require.NoError(t, err)
 				assert.Equal(t, cause, got.Cause)
 				assert.Contains(t, got.Detail, cause.String())
@@ -100,7 +100,7 @@ func TestRequestsAreSentAgainAsRFC5080Says(t *testing.T) {
 		var came []received
 		s := sender(t, &network{nas: func(r received) { came = append(came, r) }}, coa.Options{})
 		began := time.Now()
-		outcome, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Change: disconnect})
+		outcome, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{disconnect}})
 		require.NoError(t, err)
 		assert.Equal(t, linegate.ChangeTimeout, outcome.Result)
 		assert.Equal(t, 30*time.Second, time.Since(began), "MRD")
@@ -124,7 +124,7 @@ func TestTheCountOfTransmissionsEndsIt(t *testing.T) {
 		var count int
 		s := sender(t, &network{nas: func(received) { count++ }}, coa.Options{Retry: coa.Retry{Initial: time.Second, Longest: 2 * time.Second, Count: 3, Overall: time.Hour}})
 		began := time.Now()
-		_, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Change: disconnect})
+		_, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{disconnect}})
 		require.NoError(t, err)
 		assert.Equal(t, 3, count)
 		assert.Less(t, time.Since(began), 6*time.Second)
@@ -139,7 +139,7 @@ func TestARequestProvesItselfAndNamesTheSession(t *testing.T) {
 		nas.CoASecret, nas.CoAPort, nas.CoAAddress = "testing123", 1700, netip.MustParseAddr("198.51.100.9")
 		nas.Secret = "another"
 		require.Empty(t, s.SetNASes([]linegate.NAS{nas}))
-		_, err := s.Apply(t.Context(), coa.Order{Session: session("s1"), Change: faster})
+		_, err := s.Apply(t.Context(), coa.Order{Session: session("s1"), Changes: []linegate.Change{faster}})
 		require.NoError(t, err)
 		assert.Equal(t, netip.MustParseAddrPort("198.51.100.9:1700"), came.to)
 		assert.NoError(t, wire.NewSigner("testing123").VerifyChange(came.Packet))
@@ -177,7 +177,7 @@ func TestWhatIsNoAnswerIsIgnoredAndCounted(t *testing.T) {
 			defer mu.Unlock()
 			strays[why]++
 		}})
-		outcome, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Change: faster})
+		outcome, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{faster}})
 		require.NoError(t, err)
 		assert.Equal(t, linegate.ChangeAcked, outcome.Result)
 		synctest.Wait()
@@ -196,7 +196,7 @@ func TestALateAnswerChangesNothing(t *testing.T) {
 			assert.Equal(t, linegate.StrayNotAwaited, why)
 			strays.Add(1)
 		}})
-		outcome, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Change: faster})
+		outcome, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{faster}})
 		require.NoError(t, err)
 		assert.Equal(t, linegate.ChangeTimeout, outcome.Result)
 		time.Sleep(time.Minute)
@@ -214,7 +214,7 @@ func TestADisconnectThatWasRetransmittedAndFindsNothingIsDone(t *testing.T) {
 			}
 			r.answer(r.reply(nakOf(r), causeAttribute(503)...))
 		}}
-		outcome, err := sender(t, n, coa.Options{}).Apply(t.Context(), coa.Order{Session: session("1"), Change: disconnect})
+		outcome, err := sender(t, n, coa.Options{}).Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{disconnect}})
 		require.NoError(t, err)
 		assert.Equal(t, linegate.ChangeGone, outcome.Result)
 	})
@@ -249,7 +249,7 @@ func TestWhatCannotBeDoneIsDoneByADisconnectWhereAllowed(t *testing.T) {
 				}}
 				change := test.change
 				change.OrDisconnect = test.allowed
-				outcome, err := sender(t, n, coa.Options{}).Apply(t.Context(), coa.Order{Session: session("1"), Change: change})
+				outcome, err := sender(t, n, coa.Options{}).Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{change}})
 				require.NoError(t, err)
 				assert.Equal(t, test.result, outcome.Result)
 				assert.Equal(t, test.disconnected, outcome.Disconnected)
@@ -257,6 +257,29 @@ func TestWhatCannotBeDoneIsDoneByADisconnectWhereAllowed(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestSeveralChangesGoIntoOneRequest(t *testing.T) {
+	limit := linegate.Change{Kind: linegate.ChangeLimits, Grant: linegate.Grant{SessionTimeout: 60}}
+	synctest.Test(t, func(t *testing.T) {
+		var came []received
+		s := sender(t, &network{nas: func(r received) { came = append(came, r); r.answer(r.reply(ackOf(r))) }}, coa.Options{})
+		order := coa.Order{Session: session("1"), Changes: []linegate.Change{limit, faster}}
+		assert.Equal(t, "limits,rate", order.Kinds())
+		_, err := s.Apply(t.Context(), order)
+		require.NoError(t, err)
+		require.Len(t, came, 1)
+		assert.NotNil(t, came[0].Find(wire.SessionTimeout))
+		assert.NotNil(t, came[0].Find(wire.VendorSpecific))
+
+		order.Changes = append(order.Changes, disconnect)
+		outcome, err := s.Apply(t.Context(), order)
+		require.NoError(t, err)
+		assert.True(t, outcome.Disconnected)
+		require.Len(t, came, 2)
+		assert.Equal(t, wire.DisconnectRequest, came[1].Code())
+		assert.Nil(t, came[1].Find(wire.SessionTimeout), "a Disconnect names a session and nothing else")
+	})
 }
 
 func TestChangesOfOneSessionComeOneAfterTheOther(t *testing.T) {
@@ -271,7 +294,7 @@ func TestChangesOfOneSessionComeOneAfterTheOther(t *testing.T) {
 		var all sync.WaitGroup
 		for range 5 {
 			all.Go(func() {
-				_, err := s.Apply(t.Context(), coa.Order{Session: session("same"), Change: faster})
+				_, err := s.Apply(t.Context(), coa.Order{Session: session("same"), Changes: []linegate.Change{faster}})
 				assert.NoError(t, err)
 			})
 		}
@@ -305,7 +328,7 @@ func TestANASGetsAWindowOfRequestsAtATime(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 70 {
 			all.Go(func() {
-				_, err := s.Apply(t.Context(), coa.Order{Session: session(strconv.Itoa(i)), Change: faster})
+				_, err := s.Apply(t.Context(), coa.Order{Session: session(strconv.Itoa(i)), Changes: []linegate.Change{faster}})
 				assert.NoError(t, err)
 			})
 		}
@@ -351,7 +374,7 @@ func TestIdentifiersRestBetweenUses(t *testing.T) {
 				var all sync.WaitGroup
 				for i := range test.changes {
 					all.Go(func() {
-						outcome, err := s.Apply(t.Context(), coa.Order{Session: session(strconv.Itoa(i)), Change: faster})
+						outcome, err := s.Apply(t.Context(), coa.Order{Session: session(strconv.Itoa(i)), Changes: []linegate.Change{faster}})
 						assert.NoError(t, err)
 						assert.Equal(t, linegate.ChangeAcked, outcome.Result)
 					})
@@ -363,7 +386,7 @@ func TestIdentifiersRestBetweenUses(t *testing.T) {
 				time.Sleep(20 * time.Minute)
 				assert.Zero(t, s.OpenPorts(), "idle ports are closed")
 				assert.Zero(t, n.open)
-				_, err := s.Apply(t.Context(), coa.Order{Session: session("later"), Change: faster})
+				_, err := s.Apply(t.Context(), coa.Order{Session: session("later"), Changes: []linegate.Change{faster}})
 				assert.NoError(t, err)
 				assert.Equal(t, 1, s.OpenPorts())
 			})
@@ -382,7 +405,7 @@ func TestAnEndedContextEndsEveryWait(t *testing.T) {
 		var all sync.WaitGroup
 		for _, id := range []string{"one", "one", "two"} { // in flight, behind it, and before a full window
 			all.Go(func() {
-				_, err := s.Apply(ctx, coa.Order{Session: session(id), Change: faster})
+				_, err := s.Apply(ctx, coa.Order{Session: session(id), Changes: []linegate.Change{faster}})
 				assert.ErrorIs(t, err, context.Canceled)
 			})
 		}
@@ -398,7 +421,7 @@ func TestASenderSaysWhatItCannotDo(t *testing.T) {
 		problems := s.SetNASes([]linegate.NAS{{Tenant: "demo", Name: "bng", Dialect: "klingon"}})
 		require.Len(t, problems, 1)
 		assert.ErrorContains(t, problems[0], `dialect "klingon" does not exist`)
-		_, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Change: faster})
+		_, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{faster}})
 		assert.ErrorIs(t, err, linegate.ErrNotFound)
 
 		broken := coa.New(coa.Options{Dialects: nil, Open: func() (coa.Conn, error) { return nil, errors.New("no port left") }})

@@ -141,7 +141,7 @@ func massChange(t testing.TB, sessions int, window time.Duration, ports int) (ta
 	for i := range orders {
 		one := session(fmt.Sprintf("%08x", i))
 		one.NAS.Address = netip.AddrFrom4([4]byte{127, 0, 1, byte(i%50 + 1)})
-		orders[i] = coa.Order{Session: one, Change: disconnect}
+		orders[i] = coa.Order{Session: one, Changes: []linegate.Change{disconnect}}
 	}
 	began := time.Now()
 	tally, err := (&coa.Mass{Changer: s}).Run(t.Context(), orders)

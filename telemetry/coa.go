@@ -59,10 +59,14 @@ func (m *Metrics) RelayLost(packets uint32) {
 	m.coa.relayDrops[linegate.RelaySocketFull].Add(float64(packets))
 }
 
-// CoAChange counts a change of a live session and how long it took.
-func (m *Metrics) CoAChange(tenant string, kind linegate.ChangeKind, outcome *linegate.ChangeOutcome, took time.Duration) {
-	m.Tenant(tenant).change(kind, outcome.Result)
-	if observer, listed := m.coa.durations[outcome.Result]; listed {
+// CoAChange counts a change of a live session.
+func (m *Metrics) CoAChange(tenant string, kind linegate.ChangeKind, result linegate.ChangeResult) {
+	m.Tenant(tenant).change(kind, result)
+}
+
+// CoADone counts how long the request of one or several changes took.
+func (m *Metrics) CoADone(result linegate.ChangeResult, took time.Duration) {
+	if observer, listed := m.coa.durations[result]; listed {
 		observer.Observe(took.Seconds())
 	}
 }
@@ -95,9 +99,9 @@ func (t *TenantMetrics) change(kind linegate.ChangeKind, result linegate.ChangeR
 	}
 }
 
-// CoAChange writes what became of a change of a live session. What the NAS refused,
+// CoAChange writes what became of changes of a live session; kinds names them. What the NAS refused,
 // or never answered, is a warning.
-func CoAChange(ctx context.Context, logger *slog.Logger, session *linegate.Session, change *linegate.Change, outcome *linegate.ChangeOutcome, took time.Duration) {
+func CoAChange(ctx context.Context, logger *slog.Logger, session *linegate.Session, kinds string, outcome *linegate.ChangeOutcome, took time.Duration) {
 	level := slog.LevelInfo
 	if !outcome.Result.Final() {
 		level = slog.LevelWarn
@@ -109,7 +113,7 @@ func CoAChange(ctx context.Context, logger *slog.Logger, session *linegate.Sessi
 		slog.String("username", session.UserName),
 		slog.String("session_id", session.ID),
 		slog.String("acct_session_id", session.AcctSessionID),
-		slog.String("kind", string(change.Kind)),
+		slog.String("kind", kinds),
 		slog.String("outcome", string(outcome.Result)),
 		slog.String("took", took.Round(time.Microsecond).String()),
 	}

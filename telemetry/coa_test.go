@@ -14,13 +14,13 @@ import (
 
 func TestChangesAreCountedByKindAndOutcome(t *testing.T) {
 	m := NewMetrics()
-	refused := &linegate.ChangeOutcome{Result: linegate.ChangeRefused, Cause: 503}
-	acked := &linegate.ChangeOutcome{Result: linegate.ChangeAcked}
-	m.CoAChange("demo", linegate.ChangeVLAN, acked, time.Millisecond)
-	m.CoAChange("demo", linegate.ChangeVLAN, acked, time.Millisecond)
-	m.CoAChange("demo", linegate.ChangeVLAN, refused, time.Second)
-	m.CoAChange("demo", linegate.ChangeRate, acked, time.Second)
-	m.CoAChange("demo", "made up", &linegate.ChangeOutcome{Result: "made up"}, time.Second)
+	m.CoAChange("demo", linegate.ChangeVLAN, linegate.ChangeAcked)
+	m.CoAChange("demo", linegate.ChangeVLAN, linegate.ChangeAcked)
+	m.CoAChange("demo", linegate.ChangeVLAN, linegate.ChangeRefused)
+	m.CoAChange("demo", linegate.ChangeRate, linegate.ChangeAcked)
+	m.CoAChange("demo", "made up", "made up")
+	m.CoADone("made up", time.Second)
+	m.CoADone(linegate.ChangeAcked, time.Second)
 	m.StrayAnswer(linegate.StrayNotAwaited)
 	m.RelayDrop(linegate.RelayReplayed)
 	assert.Equal(t, 2.0, value(t, m, "radius_coa_total", "tenant_id", "demo", "kind", "vlan", "outcome", "acked"))
@@ -35,10 +35,9 @@ func TestChangesAreCountedByKindAndOutcome(t *testing.T) {
 func TestAChangeIsAnEventWithItsCause(t *testing.T) {
 	session := &linegate.Session{ID: "uuid", AcctSessionID: "s1", UserName: "bob",
 		NAS: linegate.NASKey{Tenant: "demo", Name: "bng1", Address: netip.MustParseAddr("192.0.2.1")}}
-	change := &linegate.Change{Kind: linegate.ChangeSuspend}
 	outcome := &linegate.ChangeOutcome{Result: linegate.ChangeRefused, Cause: 503, Disconnected: true, Detail: "in words"}
 	lines := logged(t, func(logger *slog.Logger) {
-		CoAChange(t.Context(), logger, session, change, outcome, 1500*time.Microsecond)
+		CoAChange(t.Context(), logger, session, "suspend", outcome, 1500*time.Microsecond)
 	})
 	require.Len(t, lines, 1)
 	assert.Equal(t, map[string]any{

@@ -91,7 +91,7 @@ func (p *coaPlan) make(ctx context.Context, sessions []*linegate.Session) error 
 			missing[why] = true
 			continue
 		}
-		p.orders = append(p.orders, coa.Order{Session: session, Change: change, Uncertain: earlier[session.ID] == linegate.ChangeTimeout})
+		p.orders = append(p.orders, coa.Order{Session: session, Changes: []linegate.Change{change}, Uncertain: earlier[session.ID] == linegate.ChangeTimeout})
 	}
 	p.problems = slices.Sorted(maps.Keys(missing))
 	return nil

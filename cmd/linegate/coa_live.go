@@ -99,8 +99,11 @@ func relayClients(ctx context.Context, configured []config.CoAClient, engine sto
 
 // done counts and tells a finished change.
 func (l *liveChanges) done(ctx context.Context, report coa.Report) {
-	l.metrics.CoAChange(report.Session.NAS.Tenant, report.Change.Kind, &report.Outcome, report.Took)
-	telemetry.CoAChange(ctx, l.logger.Logger, report.Session, &report.Change, &report.Outcome, report.Took)
+	for _, change := range report.Changes {
+		l.metrics.CoAChange(report.Session.NAS.Tenant, change.Kind, report.Outcome.Result)
+	}
+	l.metrics.CoADone(report.Outcome.Result, report.Took)
+	telemetry.CoAChange(ctx, l.logger.Logger, report.Session, report.Kinds(), &report.Outcome, report.Took)
 }
 
 // dropped counts a request that got no answer, and now and then logs one.

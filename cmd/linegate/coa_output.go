@@ -46,7 +46,7 @@ func outcomeRecord(order coa.Order, outcome linegate.ChangeOutcome) record {
 	}
 	return record{
 		{"username", session.UserName}, {"nas", session.NAS.Name}, {"acct_session_id", session.AcctSessionID}, {"session_id", session.ID},
-		{"kind", order.Change.Kind}, {"outcome", outcome.Result}, {"cause", cause}, {"disconnected", outcome.Disconnected}, {"detail", outcome.Detail},
+		{"kind", order.Kinds()}, {"outcome", outcome.Result}, {"cause", cause}, {"disconnected", outcome.Disconnected}, {"detail", outcome.Detail},
 	}
 }
 

@@ -35,23 +35,19 @@ func (p *pusher) orders(ctx context.Context, entry *linegate.AuditEntry) ([]coa.
 	if err != nil {
 		return nil, err
 	}
-	change, ok := coa.Difference(before, after)
-	if !ok {
+	changes := coa.Difference(before, after)
+	if len(changes) == 0 {
 		return nil, nil
 	}
 	first, _, err := p.engine.BeginChanges(ctx, fmt.Sprintf("push/%d", entry.Revision), "push")
 	if err != nil || !first {
 		return nil, err
 	}
-	return ordersFor(sessions, change), nil
-}
-
-func ordersFor(sessions []*linegate.Session, change linegate.Change) []coa.Order {
 	orders := make([]coa.Order, len(sessions))
 	for i, session := range sessions {
-		orders[i] = coa.Order{Session: session, Change: change}
+		orders[i] = coa.Order{Session: session, Changes: changes}
 	}
-	return orders
+	return orders, nil
 }
 
 // entitlements returns what the subscriber has now, and what it had before the
