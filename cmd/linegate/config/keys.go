@@ -171,8 +171,8 @@ func addressesKey(name, fallback, about string, at func(*Config) *[]string) Key 
 func clientsKey() Key {
 	return Key{
 		Name: "coa.clients", List: true, Parts: []string{"address", "tenant", "secret", "secret_file"},
-		Allowed: "address: an address or prefix; tenant: whose sessions it reaches; secret or secret_file: 1 to 255 octets, or a file with them on its first line",
-		About:   "systems that may send CoA and Disconnect requests to listen.coa",
+		Allowed: "of each address (or a prefix), tenant, and secret or secret_file",
+		About:   "systems that may send CoA and Disconnect requests to listen.coa, and whose sessions they reach; see docs/coa.md",
 		set: func(c *Config, texts []string) (string, bool) {
 			c.CoA.Clients = nil
 			for _, text := range texts {
