@@ -30,7 +30,7 @@ func (c *cli) changeSessions(cmd *cobra.Command, request coaRequest) error {
 		if err != nil {
 			return err
 		}
-		if len(sessions) == 0 {
+		if len(sessions) == 0 && request.key == "" { // with one, a run before may have ended them all
 			return fmt.Errorf("%s of tenant %s: no session is open", request.selection.String(), tenant)
 		}
 		plan := &coaPlan{request: request, engine: engine, settings: cfg.Policy, tenant: tenant}

@@ -58,15 +58,16 @@ type instance struct {
 	log     *logLines
 }
 
-// serve starts the server in a folder of its own.
-func startServer(t *testing.T) *instance {
+// startServer starts the server in a folder of its own, with more variables in its
+// environment.
+func startServer(t *testing.T, more ...string) *instance {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	demo, err := filepath.Abs("../../testdata/demo.yaml")
 	require.NoError(t, err)
-	s := &instance{T: t, path: path, folder: folder, env: append(os.Environ(),
+	s := &instance{T: t, path: path, folder: folder, env: append(append(os.Environ(), more...),
 		"LINEGATE_LISTEN_AUTH=127.0.0.1:0", "LINEGATE_LISTEN_ACCT=127.0.0.1:0", "LINEGATE_LISTEN_HTTP=127.0.0.1:0",
 		"LINEGATE_STORE=sqlite:"+filepath.Join(folder, "demo.db"), "LINEGATE_APPLY_ON_FIRST_START="+demo,
 		"LINEGATE_LOG_OPTION82_VALIDATION=all",
@@ -131,6 +132,25 @@ func (s *instance) cli(arguments ...string) string {
 	command.Stderr = &stderr
 	out, err := command.Output()
 	require.NoError(s, err, "%v: %s", arguments, stderr.String())
+	return string(out)
+}
+
+// failing runs a command that has to end with that status, and returns all it
+// prints.
+func (s *instance) failing(status int, arguments ...string) string {
+	s.Helper()
+	command := exec.Command(s.path, arguments...)
+	command.Dir, command.Env = s.folder, s.env
+	out, err := command.Output()
+	exit := (*exec.ExitError)(nil)
+	require.ErrorAs(s, err, &exit, "%v: %s", arguments, out)
+	assert.Equal(s, status, exit.ExitCode(), "%v: %s", arguments, exit.Stderr)
+	if s.Failed() {
+		s.Logf("%v: %s%s", arguments, out, exit.Stderr)
+	}
+	if len(out) == 0 {
+		return string(exit.Stderr)
+	}
 	return string(out)
 }
 

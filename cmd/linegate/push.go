@@ -45,6 +45,10 @@ func (c *cli) push(cmd *cobra.Command, engine store.Engine, after int64) error {
 	if err != nil {
 		return fmt.Errorf("written, but not pushed: %w", err)
 	}
+	if len(orders) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "pushed: nothing, no open session has to change")
+		return nil
+	}
 	began := time.Now()
 	var tally coa.Tally
 	var shown shownOutcomes
