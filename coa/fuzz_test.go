@@ -33,7 +33,7 @@ func FuzzAnswer(f *testing.F) {
 		if at.take(datagram, from) != "" {
 			return
 		}
-		outcome := outcomeOf(<-waiting.answer, true)
+		outcome := outcomeOf(<-waiting.answer, true, "standard")
 		if code := wire.Code(datagram[0]); (outcome.Result == linegate.ChangeAcked) != (code == wire.CoAACK) {
 			t.Errorf("%s is taken for %s", code, outcome.Result)
 		}

@@ -9,8 +9,9 @@ import (
 
 // outcomeOf reads a NAS's answer. uncertain tells that an earlier copy of the
 // request may have been carried out without our hearing of it: a NAS that ends the
-// session and is asked again then knows of none (RFC 5176 section 3.5, 503).
-func outcomeOf(answer wire.Packet, uncertain bool) linegate.ChangeOutcome {
+// session and is asked again then knows of none (RFC 5176 section 3.5, 503). spoken
+// is the name of the NAS's dialect.
+func outcomeOf(answer wire.Packet, uncertain bool, spoken string) linegate.ChangeOutcome {
 	cause := errorCause(answer)
 	switch answer.Code() {
 	case wire.DisconnectACK:
@@ -25,7 +26,7 @@ func outcomeOf(answer wire.Packet, uncertain bool) linegate.ChangeOutcome {
 			return linegate.ChangeOutcome{Result: linegate.ChangeGone, Cause: cause, Detail: "an earlier copy of the request ended the session"}
 		}
 	}
-	return linegate.ChangeOutcome{Result: linegate.ChangeRefused, Cause: cause, Detail: explain(cause)}
+	return linegate.ChangeOutcome{Result: linegate.ChangeRefused, Cause: cause, Detail: explain(cause, spoken)}
 }
 
 // errorCause returns the first Error-Cause, 0 when there is none that can be read.
@@ -35,20 +36,20 @@ func errorCause(answer wire.Packet) linegate.ErrorCause {
 }
 
 // explain says what a NAK means to whoever has to do something about it.
-func explain(cause linegate.ErrorCause) string {
+func explain(cause linegate.ErrorCause, spoken string) string {
 	switch {
 	case cause == 0:
-		return "the NAS says no and does not say why"
+		return "the NAS does not say why"
 	case cause.BlamesDialect():
-		return fmt.Sprintf("%s: the NAS does not take what the dialect says; it is the wrong dialect for this NAS, or the NAS is not set up for this", cause)
+		return fmt.Sprintf("the NAS does not take what the dialect %s says: it is the wrong dialect for this NAS, or the NAS is not set up for this", spoken)
 	case cause.Unsupported():
-		return fmt.Sprintf("%s: the NAS can't do this", cause)
+		return "the NAS can't do this"
 	case cause.Temporary():
-		return fmt.Sprintf("%s: not now; the same request may succeed later", cause)
+		return "not now: the same request may succeed later"
 	case cause == linegate.CauseContextNotFound:
-		return fmt.Sprintf("%s: the session has ended, or the NAS knows it by other attributes than the dialect sends", cause)
+		return "the session has ended, or the NAS knows it by other attributes than the dialect sends"
 	case cause == linegate.CauseNASMismatch:
-		return fmt.Sprintf("%s: the NAS takes the request to be for another one: its address or name is another than in its accounting", cause)
+		return "the NAS takes the request to be for another one: its address or name is another than in its accounting"
 	}
-	return cause.String()
+	return ""
 }

@@ -172,6 +172,9 @@ func (s *Sender) apply(ctx context.Context, order Order) (linegate.ChangeOutcome
 		return outcome, err
 	}
 	reason := outcome.Detail
+	if outcome.Cause != 0 {
+		reason = outcome.Cause.String() + ": " + reason
+	}
 	order.Changes = []linegate.Change{{Kind: linegate.ChangeDisconnect}}
 	if outcome, err = s.ask(ctx, nas, order); err != nil {
 		return outcome, err
@@ -215,7 +218,7 @@ func (s *Sender) ask(ctx context.Context, nas *nasEntry, order Order) (linegate.
 	outcome := linegate.ChangeOutcome{Result: linegate.ChangeTimeout,
 		Detail: fmt.Sprintf("%s did not answer %d times: whether it happened is not known", to, sent)}
 	if answered {
-		outcome = outcomeOf(answer, sent > 1 || order.Uncertain)
+		outcome = outcomeOf(answer, sent > 1 || order.Uncertain, nas.dialect.Name())
 	}
 	outcome.Disconnected = disconnect && !order.disconnects()
 	return outcome, nil

@@ -51,7 +51,7 @@ func TestAnAnswerDecidesTheOutcome(t *testing.T) {
 		"a NAK with a cause of wrong length": {faster, false, func(r received) { r.answer(r.reply(nakOf(r), 101, 4, 1, 2)) },
 			outcome{Result: linegate.ChangeRefused}, "does not say why"},
 		"503 on a first disconnect": {disconnect, false, func(r received) { r.answer(r.reply(nakOf(r), causeAttribute(503)...)) },
-			outcome{Result: linegate.ChangeRefused, Cause: 503}, "503 Session-Context-Not-Found"},
+			outcome{Result: linegate.ChangeRefused, Cause: 503}, "has ended"},
 		"503 on a disconnect after an earlier timeout": {disconnect, true, func(r received) { r.answer(r.reply(nakOf(r), causeAttribute(503)...)) },
 			outcome{Result: linegate.ChangeGone, Cause: 503}, "earlier copy"},
 		"503 on a CoA after an earlier timeout": {faster, true, func(r received) { r.answer(r.reply(nakOf(r), causeAttribute(503)...)) },
@@ -89,7 +89,6 @@ func TestEveryErrorCauseIsTold(t *testing.T) {
 				got, err := s.Apply(t.Context(), coa.Order{Session: session("1"), Changes: []linegate.Change{faster}})
 				require.NoError(t, err)
 				assert.Equal(t, cause, got.Cause)
-				assert.Contains(t, got.Detail, cause.String())
 			})
 		})
 	}
@@ -232,11 +231,11 @@ func TestWhatCannotBeDoneIsDoneByADisconnectWhereAllowed(t *testing.T) {
 	}{
 		"the dialect can't and may not":               {unsaid, false, 0, linegate.ChangeUnsupported, false, "can't say reauthenticate"},
 		"the dialect can't and may":                   {unsaid, true, 0, linegate.ChangeAcked, true, "by disconnecting, since the dialect standard can't say reauthenticate"},
-		"the NAS can't and may not":                   {faster, false, 401, linegate.ChangeRefused, false, "401"},
+		"the NAS can't and may not":                   {faster, false, 401, linegate.ChangeRefused, false, "wrong dialect"},
 		"the NAS can't and may":                       {faster, true, 401, linegate.ChangeAcked, true, "by disconnecting, since 401"},
 		"the NAS can, and nothing else is done":       {faster, true, 0, linegate.ChangeAcked, false, ""},
-		"the NAS is busy, which is no reason to":      {faster, true, 506, linegate.ChangeRefused, false, "506"},
-		"the NAS knows no session, which is no cause": {faster, true, 503, linegate.ChangeRefused, false, "503"},
+		"the NAS is busy, which is no reason to":      {faster, true, 506, linegate.ChangeRefused, false, "later"},
+		"the NAS knows no session, which is no cause": {faster, true, 503, linegate.ChangeRefused, false, "has ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
