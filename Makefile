@@ -57,10 +57,11 @@ cover: tools ## Total statement coverage over all packages; fails below COVER pe
 	@go tool cover -func=bin/coverage.out | awk -v least=$(COVER) \
 		'/^total:/ { print "total coverage: " $$3; if ($$3 + 0 < least) { print "that is less than " least " %"; exit 1 } }'
 
-tools: ## Install what the tests need and Go does not bring: radclient, pyrad, a C compiler for -race
+tools: ## Install what the tests need and Go does not bring: radclient, the dictionaries of FreeRADIUS, pyrad, a C compiler for -race
 	@missing=(); \
 	python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv); \
 	command -v radclient >/dev/null || missing+=(freeradius-utils); \
+	test -f /usr/share/freeradius/dictionary || missing+=(freeradius-common); \
 	command -v "$$(go env CC)" >/dev/null || missing+=(gcc libc6-dev); \
 	if [ $${#missing[@]} -eq 0 ]; then $(MAKE) bin/pyrad/bin/python; exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \

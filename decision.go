@@ -19,6 +19,8 @@ const (
 	ReasonOption82Mismatch  Reason = "option82_mismatch"   // under enforce
 	ReasonOption82Missing   Reason = "option82_missing"    // under enforce
 	ReasonNoProfile         Reason = "no_profile"          // with no_profile: reject
+	ReasonVLANMismatch      Reason = "vlan_mismatch"       // with check_vlan: enforce
+	ReasonVLANUnknown       Reason = "vlan_unknown"        // with check_vlan: enforce; the NAS tells no VLAN
 	ReasonSessionLimit      Reason = "session_limit"       // as many CPE as max_sessions are online already
 )
 
@@ -28,7 +30,7 @@ func Reasons() []Reason {
 		ReasonAuthorized, ReasonWalledGarden, ReasonUnknownSubscriber, ReasonAmbiguousIdentity,
 		ReasonWrongPassword, ReasonMissingPassword, ReasonMethodNeedsClear, ReasonMethodNotAllowed,
 		ReasonLineNotIdentified, ReasonSuspended, ReasonTerminated,
-		ReasonOption82Mismatch, ReasonOption82Missing, ReasonNoProfile, ReasonSessionLimit,
+		ReasonOption82Mismatch, ReasonOption82Missing, ReasonNoProfile, ReasonVLANMismatch, ReasonVLANUnknown, ReasonSessionLimit,
 	}
 }
 
@@ -66,8 +68,13 @@ type Decision struct {
 	Subscriber *Subscriber // nil when nobody was found
 	FoundBy    Identity
 	Option82   Option82Check // zero Result: the line was not reached, an earlier step rejected
-	Grant      Grant         // zero unless Accept
-	MSCHAP2    MSCHAP2Reply  // zero unless Accept and the method is MS-CHAPv2
+	VLAN       VLANCheck     // zero Result: not asked for, or not reached
+	// LineOwner is the other subscriber whose line a mismatch came from, nil where
+	// there is none; LineShared tells that it is the line of several.
+	LineOwner  *Subscriber
+	LineShared bool
+	Grant      Grant        // zero unless Accept
+	MSCHAP2    MSCHAP2Reply // zero unless Accept and the method is MS-CHAPv2
 }
 
 // MSCHAP2Reply is what a client needs to trust the server and to derive the

@@ -92,6 +92,12 @@ func allFields() []Field {
 		vlanField("walled_garden_vlan", true, func(p *NetworkProfile) *VLAN { return &p.WalledGarden.ServiceVLAN }),
 		nameField("walled_garden_filter", func(p *NetworkProfile) *string { return &p.WalledGarden.FilterID }),
 		nameField("walled_garden_pool", func(p *NetworkProfile) *string { return &p.WalledGarden.Pool }),
+		extraField("line_match", lineMatchAllowed, func(p *NetworkProfile) *LineMatch { return &p.LineMatch }, ParseLineMatch),
+		extraField("more_lines", linesAllowed, func(p *NetworkProfile) *Lines { return &p.MoreLines }, ParseLines),
+		checkVLANField(),
+		extraField("dns_servers", dnsAllowed, func(p *NetworkProfile) *Addresses { return &p.DNSServers }, ParseAddresses),
+		nameField("filter_id", func(p *NetworkProfile) *string { return &p.FilterID }),
+		extraField("reply_attributes", attributesAllowed, func(p *NetworkProfile) *Attributes { return &p.ReplyAttributes }, ParseAttributes),
 	}
 }
 
@@ -168,18 +174,46 @@ func keep[T any](old T) func(T, error) (T, error) {
 	}
 }
 
-// octetsField holds at most the 247 octets that fit a vendor attribute.
+// extraField is a property beyond the exchange format that has a text form of its
+// own.
+func extraField[T interface{ String() string }](name, allowed string, at func(*NetworkProfile) *T, parse func(field, text string) (T, error)) Field {
+	field := profileField(name, allowed,
+		func(p *NetworkProfile) string { return (*at(p)).String() },
+		func(p *NetworkProfile, text string) (err error) {
+			*at(p), err = keep(*at(p))(parse(name, text))
+			return err
+		})
+	field.Extra = true
+	return field
+}
+
+func checkVLANField() Field {
+	field := profileField("check_vlan", "enforce, log, ignore",
+		func(p *NetworkProfile) string { return string(p.CheckVLAN) },
+		func(p *NetworkProfile, text string) (err error) {
+			p.CheckVLAN, err = keep(p.CheckVLAN)(parseEnum("check_vlan", text, "", option82Policies))
+			return err
+		})
+	field.Extra = true
+	return field
+}
+
+// maxOctets is what fits a vendor attribute.
+const (
+	maxOctets     = 247
+	octetsAllowed = "text, or 0x and hex digits, up to 247 octets"
+)
+
 func octetsField(name string, at func(*NetworkProfile) *Octets) Field {
-	const allowed = "text, or 0x and hex digits, up to 247 octets"
-	return profileField(name, allowed,
+	return profileField(name, octetsAllowed,
 		func(p *NetworkProfile) string { return at(p).String() },
 		func(p *NetworkProfile, text string) error {
 			value, err := ParseOctets(name, text)
 			if err != nil {
 				return err
 			}
-			if len(value) > 247 {
-				return &FieldError{Field: name, Value: text, Allowed: allowed}
+			if len(value) > maxOctets {
+				return &FieldError{Field: name, Value: text, Allowed: octetsAllowed}
 			}
 			*at(p) = value
 			return nil

@@ -1,6 +1,9 @@
 package linegate
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Key names what a subscriber is looked up by: tenant, way of identification,
 // and value in its one comparable form. It is text so that it can be built in a
@@ -12,7 +15,7 @@ type Key string
 // is the notation of MAC.String.
 func AppendKey[T ~string | ~[]byte](buffer []byte, tenant string, by Identity, value T) []byte {
 	buffer = appendKeyStart(buffer, tenant, by)
-	if by != ByCircuit {
+	if by == ByUsername || by == ByMAC {
 		if mac, ok := ParseMAC(value); ok {
 			return appendMAC(buffer, mac)
 		}
@@ -39,7 +42,7 @@ func NewKey(tenant string, by Identity, value string) Key {
 func (k Key) Split() (tenant string, by Identity, value string) {
 	tenant, rest, _ := strings.Cut(string(k), "\x00")
 	kind, value, _ := strings.Cut(rest, "\x00")
-	for _, identity := range DefaultIdentities() {
+	for _, identity := range []Identity{ByUsername, ByCircuit, ByMAC, ByLineForm} {
 		if identity[:1] == Identity(kind) {
 			by = identity
 		}
@@ -58,14 +61,40 @@ func ComparableUsername(username string) string {
 func (s *Subscriber) Keys() []Key {
 	keys := []Key{NewKey(s.Tenant, ByUsername, s.Username)}
 	if p := s.Profile; p != nil {
-		if p.CircuitID != "" {
-			keys = append(keys, NewKey(s.Tenant, ByCircuit, string(p.CircuitID)))
+		for i := range p.LineCount() {
+			keys = p.appendLineKeys(keys, s.Tenant, p.LineAt(i).CircuitID)
 		}
 		if !p.MAC.IsZero() {
 			keys = append(keys, NewKey(s.Tenant, ByMAC, p.MAC.String()))
 		}
 	}
 	return keys
+}
+
+// appendLineKeys appends the keys of one circuit-id: its octets, and the form in
+// which it is found where a comparison is not of octets. A pattern has only the
+// former, as it names no line. Lines that are given twice have one key.
+func (p *NetworkProfile) appendLineKeys(keys []Key, tenant string, circuit Octets) []Key {
+	if circuit == "" {
+		return keys
+	}
+	if key := NewKey(tenant, ByCircuit, string(circuit)); !slices.Contains(keys, key) {
+		keys = append(keys, key)
+	}
+	form := p.LineForm(circuit)
+	if key := NewKey(tenant, ByLineForm, string(form)); len(form) > 0 && !slices.Contains(keys, key) {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// LineForm returns the form by which one of the profile's circuit-ids is looked up;
+// empty for a pattern, which can't be.
+func (p *NetworkProfile) LineForm(circuit Octets) []byte {
+	if p.LineMatch.pattern(circuit) {
+		return nil
+	}
+	return AppendLineForm(nil, []byte(circuit))
 }
 
 // Lookup is the answer to a Key: one subscriber, nobody (zero value), or more

@@ -68,12 +68,25 @@ func (m LineMatch) String() string {
 // MarshalText makes the modes read the same in JSON and YAML.
 func (m LineMatch) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
+func (m *LineMatch) UnmarshalText(text []byte) error {
+	modes, err := ParseLineMatch("line_match", string(text))
+	if err == nil {
+		*m = modes
+	}
+	return err
+}
+
 // Or returns the modes, or those of a fallback where none are set.
 func (m LineMatch) Or(fallback LineMatch) LineMatch {
 	if m == 0 {
 		return fallback
 	}
 	return m
+}
+
+// pattern reports whether a profile's value stands for more than itself.
+func (m LineMatch) pattern(value Octets) bool {
+	return m&MatchGlob != 0 && strings.ContainsAny(string(value), "*?")
 }
 
 // lineSpace is room for any value of an attribute, for forms that are made of it.
@@ -89,7 +102,7 @@ func (m LineMatch) Equal(expected Octets, actual []byte) bool {
 	}
 	var left, right lineSpace
 	form := m.appendForm(right[:0], actual)
-	if m&MatchGlob != 0 && strings.ContainsAny(string(expected), "*?") {
+	if m.pattern(expected) {
 		pattern := append(left[:0], expected...)
 		if m&MatchFold != 0 {
 			fold(pattern)

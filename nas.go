@@ -13,6 +13,10 @@ const (
 	ByUsername Identity = "username" // User-Name; a MAC compares equal in every notation
 	ByCircuit  Identity = "circuit"  // circuit-id octets
 	ByMAC      Identity = "mac"      // Calling-Station-Id, else a User-Name that is a MAC
+
+	// ByLineForm is not configured: it is how ByCircuit goes on where the octets of a
+	// circuit-id find nobody, see AppendLineForm.
+	ByLineForm Identity = "line"
 )
 
 // DefaultIdentities is the order used when a NAS names none.
@@ -48,6 +52,8 @@ type NAS struct {
 	Dialect string       `json:"dialect"` // how this vendor says things; default standard
 
 	Identify []Identity `json:"identify"` // tried in order; empty means DefaultIdentities
+	// LineMatch is how lines are compared where a profile does not say; zero: octets.
+	LineMatch LineMatch `json:"line_match"`
 
 	// RequireMessageAuthenticator and LimitProxyState guard against CVE-2024-3596
 	// (BlastRADIUS). Auto requires what Learned says; see LearnedState.
@@ -155,6 +161,7 @@ func (n *NAS) Diff(old *NAS) []FieldChange {
 	}
 	note("dialect", old.Dialect, n.Dialect)
 	note("identify", joinIdentities(old.Identify), joinIdentities(n.Identify))
+	note("line_match", old.LineMatch.String(), n.LineMatch.String())
 	note("require_message_authenticator", string(old.RequireMessageAuthenticator), string(n.RequireMessageAuthenticator))
 	note("limit_proxy_state", string(old.LimitProxyState), string(n.LimitProxyState))
 	note("learned_message_authenticator", string(old.Learned), string(n.Learned))

@@ -11,8 +11,10 @@ const (
 
 // ParseOption82Policy reads enforce, log or ignore; empty is log.
 func ParseOption82Policy(text string) (Option82Policy, error) {
-	return parseEnum("option82_policy", text, Option82Log, []Option82Policy{Option82Enforce, Option82Log, Option82Ignore})
+	return parseEnum("option82_policy", text, Option82Log, option82Policies)
 }
+
+var option82Policies = []Option82Policy{Option82Enforce, Option82Log, Option82Ignore}
 
 // Option82Result is the outcome of comparing a request's line with a profile's.
 type Option82Result string
@@ -32,6 +34,25 @@ type Option82Check struct {
 	// CircuitIDDiffers and RemoteIDDiffers name the fields of a mismatch.
 	CircuitIDDiffers bool
 	RemoteIDDiffers  bool
+}
+
+// VLANResult is the outcome of comparing the VLANs that a NAS tells with a
+// profile's.
+type VLANResult string
+
+const (
+	VLANMatch    VLANResult = "match"
+	VLANMismatch VLANResult = "mismatch" // at least one differs
+	VLANUnknown  VLANResult = "unknown"  // the request tells no VLAN
+)
+
+// VLANResults returns the closed list; it is a metric label.
+func VLANResults() []VLANResult { return []VLANResult{VLANMatch, VLANMismatch, VLANUnknown} }
+
+// VLANCheck is the outcome of a check of VLANs; the zero value: there was none.
+type VLANCheck struct {
+	Result VLANResult
+	Policy Option82Policy // enforce or log
 }
 
 // AccessLine is the line a request came in on, as the relay agent named it (RFC

@@ -48,8 +48,13 @@ type NetworkProfile struct {
 	// CircuitID and RemoteID name the line; an empty one is not checked.
 	CircuitID      Octets
 	RemoteID       Octets
-	MAC            MAC // finds the subscriber where a NAS identifies by mac
+	MoreLines      Lines     // that the subscriber may come from as well
+	LineMatch      LineMatch // how lines are compared; zero: as the NAS says
+	MAC            MAC       // finds the subscriber where a NAS identifies by mac
 	Option82Policy Option82Policy
+	// CheckVLAN says what a request leads to whose VLANs, as the NAS tells them, are
+	// not ServiceVLAN and, unless it is 0, InnerVLAN: enforce, log, or nothing (empty).
+	CheckVLAN Option82Policy
 
 	ServiceVLAN VLAN
 	InnerVLAN   VLAN // needs ServiceVLAN; granted when QinQEnabled
@@ -71,6 +76,10 @@ type NetworkProfile struct {
 	AcctInterimInterval time.Duration // whole seconds, 60 or more; 0: the server's default
 	MaxSessions         uint16        // open at the same time, see Admission; 0: no limit
 
+	DNSServers      Addresses
+	FilterID        string     // Filter-Id, or what the dialect has for it
+	ReplyAttributes Attributes // added to every accept, also of a walled garden
+
 	WalledGarden WalledGarden
 }
 
@@ -79,6 +88,9 @@ type NetworkProfile struct {
 func (p *NetworkProfile) normalize() {
 	if p.Option82Policy == "" {
 		p.Option82Policy = Option82Log
+	}
+	if p.CheckVLAN == Option82Ignore {
+		p.CheckVLAN = ""
 	}
 	if p.IPv6Mode == "" {
 		p.IPv6Mode = p.impliedIPv6Mode()
@@ -102,8 +114,29 @@ func (p *NetworkProfile) impliedIPv6Mode() IPv6AssignmentMode {
 	return IPv6None
 }
 
-// NamesLine reports whether the profile says which line is the subscriber's.
-func (p *NetworkProfile) NamesLine() bool { return p.CircuitID != "" || p.RemoteID != "" }
+// NamesLine reports whether the profile says which line is the subscriber's, by a
+// name and not by a pattern alone.
+func (p *NetworkProfile) NamesLine() bool {
+	for i := range p.LineCount() {
+		line := p.LineAt(i)
+		if line.Named() && !p.LineMatch.pattern(line.CircuitID) && !p.LineMatch.pattern(line.RemoteID) {
+			return true
+		}
+	}
+	return false
+}
+
+// LineCount is how many lines the profile holds: the first, which may name nothing,
+// and MoreLines.
+func (p *NetworkProfile) LineCount() int { return 1 + len(p.MoreLines) }
+
+// LineAt returns the line with an index below LineCount.
+func (p *NetworkProfile) LineAt(i int) Line {
+	if i == 0 {
+		return Line{p.CircuitID, p.RemoteID}
+	}
+	return p.MoreLines[i-1]
+}
 
 // GrantsSLAAC, GrantsStateful and GrantsPD say which IPv6 attributes the mode
 // lets through.

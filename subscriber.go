@@ -69,6 +69,9 @@ func (s *Subscriber) Validate() error {
 		if p.InnerVLAN != 0 && p.ServiceVLAN == 0 {
 			bad.add("inner_vlan", itoa(p.InnerVLAN), "only together with service_vlan")
 		}
+		if p.CheckVLAN != "" && p.CheckVLAN != Option82Ignore && p.ServiceVLAN == 0 {
+			bad.add("check_vlan", string(p.CheckVLAN), "only together with service_vlan")
+		}
 		if p.QinQEnabled && p.InnerVLAN == 0 {
 			bad.add("qinq_enabled", "true", "only together with inner_vlan")
 		}

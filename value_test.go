@@ -56,7 +56,7 @@ func TestKeysSplitIntoTheirParts(t *testing.T) {
 		linegate.Key(linegate.AppendMACKey(nil, "demo", linegate.MAC{2, 0, 0, 0xab, 1, 0xcd})))
 
 	subscriber := &linegate.Subscriber{Tenant: "demo", Username: "alice", Profile: &linegate.NetworkProfile{CircuitID: "c", MAC: linegate.MAC{2}}}
-	assert.Len(t, subscriber.Keys(), 3)
+	assert.Len(t, subscriber.Keys(), 4)
 	subscriber.Profile = nil
 	assert.Equal(t, []linegate.Key{linegate.NewKey("demo", linegate.ByUsername, "alice")}, subscriber.Keys())
 }

@@ -49,9 +49,6 @@ func (l layout) headerSize() int {
 // attribute.
 const vendorHeaderSize = 6
 
-// maxValue is the longest value of one attribute, in octets.
-func (l layout) maxValue() int { return 255 - vendorHeaderSize - l.headerSize() }
-
 // append frames a value that is short enough.
 func (l layout) append(dst []byte, attribute uint32, value []byte) []byte {
 	size := l.headerSize() + len(value)

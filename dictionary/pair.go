@@ -65,7 +65,7 @@ func (d *Dictionary) ParsePair(text string) (Pair, error) {
 	if !ok {
 		return Pair{}, fmt.Errorf("attribute %q is not in the dictionary: use its name there, or Attr-NUMBER or Vendor-PEN-Attr-NUMBER", name)
 	}
-	if attribute.Parent != nil {
+	if _, ok := attribute.Outer(); !ok {
 		return Pair{}, fmt.Errorf("attribute %q lies inside %q: give that one, as 0x hex", attribute.Name, attribute.Parent.Name)
 	}
 	pair := Pair{Attribute: attribute}
@@ -110,15 +110,9 @@ func (p Pair) Append(dst []byte) ([]byte, error) {
 	if err := p.check(); err != nil {
 		return dst, err
 	}
-	value := p.tagged()
-	if p.Attribute.Vendor == 0 {
-		dst = append(dst, byte(p.Attribute.Number), byte(2+len(value)))
-		return append(dst, value...), nil
-	}
-	l := p.Attribute.layout
-	dst = append(dst, vendorSpecific, byte(vendorHeaderSize+l.headerSize()+len(value)))
-	dst = appendWidth(dst, 4, p.Attribute.Vendor)
-	return l.append(dst, p.Attribute.Number, value), nil
+	start := len(dst)
+	dst, _ = p.Attribute.Close(append(p.Attribute.Open(dst), p.tagged()...), start) // check has said that it fits
+	return dst, nil
 }
 
 // check reports what keeps the pair from standing in a packet.
@@ -126,10 +120,7 @@ func (p Pair) check() error {
 	if err := p.Attribute.checkNumber(); err != nil {
 		return err
 	}
-	most := 253
-	if p.Attribute.Vendor != 0 {
-		most = p.Attribute.layout.maxValue()
-	}
+	most := 255 - len(p.Attribute.Open(nil))
 	if size := len(p.tagged()); size > most {
 		return fmt.Errorf("attribute %q: value of %d octets: at most %d fit", p.Attribute.Name, size, most)
 	}

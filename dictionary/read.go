@@ -19,6 +19,9 @@ func (d *Dictionary) Read(attributeType uint8, value []byte) []Pair {
 			return pairs
 		}
 	}
+	if pair, ok := d.readExtended(attributeType, value); ok {
+		return []Pair{pair}
+	}
 	return []Pair{d.pair(0, uint32(attributeType), value)}
 }
 
@@ -30,6 +33,24 @@ func (d *Dictionary) Format(attributeType uint8, value []byte) string {
 		lines = append(lines, pair.String())
 	}
 	return strings.Join(lines, ", ")
+}
+
+// readExtended names an extended attribute (RFC 6929). ok is false for one that is
+// not defined, does not fit, or goes on in another attribute.
+func (d *Dictionary) readExtended(attributeType uint8, value []byte) (pair Pair, ok bool) {
+	holder, known := d.Find(0, uint32(attributeType))
+	if !known || len(value) == 0 {
+		return Pair{}, false
+	}
+	inner := holder.children[uint32(value[0])]
+	if inner == nil {
+		return Pair{}, false
+	}
+	rest, ok := inner.Within(value)
+	if !ok || !inner.fits(rest) {
+		return Pair{}, false
+	}
+	return Pair{Attribute: inner, Value: rest}, true
 }
 
 // readVendor returns nil when the value is not framed as its vendor does it.

@@ -17,8 +17,12 @@ func Decide(request *linegate.Request, facts linegate.Facts, settings linegate.S
 		decision.Reason = outOfService(facts.Subscriber)
 	}
 	if decision.Reason == "" {
-		decision.Option82 = CheckOption82(facts.Subscriber.Profile, request.Line)
-		decision.Reason = wrongLine(facts.Subscriber, request.Line, decision.Option82, settings)
+		decision.Option82 = CheckOption82(facts.Subscriber.Profile, request.NAS.LineMatch, request.Line)
+		decision.Reason = wrongLine(request, facts.Subscriber, decision.Option82, settings)
+	}
+	if decision.Reason == "" {
+		decision.VLAN = CheckVLAN(facts.Subscriber.Profile, request.Line)
+		decision.Reason = wrongVLAN(decision.VLAN)
 	}
 	if decision.Reason != "" {
 		return decision
@@ -56,7 +60,7 @@ func outOfService(subscriber *linegate.Subscriber) linegate.Reason {
 
 // wrongLine rejects what the Option 82 policy forbids, and anybody without a
 // password whose line does not say who it is.
-func wrongLine(subscriber *linegate.Subscriber, line linegate.AccessLine, check linegate.Option82Check, settings linegate.Settings) linegate.Reason {
+func wrongLine(request *linegate.Request, subscriber *linegate.Subscriber, check linegate.Option82Check, settings linegate.Settings) linegate.Reason {
 	switch {
 	case check.Result == linegate.Option82NoProfile && settings.NoProfile == linegate.NoProfileReject:
 		return linegate.ReasonNoProfile
@@ -64,8 +68,21 @@ func wrongLine(subscriber *linegate.Subscriber, line linegate.AccessLine, check 
 		return linegate.ReasonOption82Mismatch
 	case check.Policy == linegate.Option82Enforce && check.Result == linegate.Option82Missing:
 		return linegate.ReasonOption82Missing
-	case subscriber.Credential.Kind == linegate.CredentialNone && !identifies(line, subscriber.Profile):
+	case subscriber.Credential.Kind == linegate.CredentialNone && !identifies(request.Line, subscriber.Profile, request.NAS.LineMatch):
 		return linegate.ReasonLineNotIdentified
+	}
+	return ""
+}
+
+// wrongVLAN rejects what check_vlan forbids. A NAS that tells no VLAN proves none.
+func wrongVLAN(check linegate.VLANCheck) linegate.Reason {
+	switch {
+	case check.Policy != linegate.Option82Enforce:
+		return ""
+	case check.Result == linegate.VLANMismatch:
+		return linegate.ReasonVLANMismatch
+	case check.Result == linegate.VLANUnknown:
+		return linegate.ReasonVLANUnknown
 	}
 	return ""
 }

@@ -131,10 +131,10 @@ func TestAmbiguousIdentityIsRejected(t *testing.T) {
 
 func TestMismatchNamesItsFields(t *testing.T) {
 	profile := alice(nil).Profile
-	check := policy.CheckOption82(profile, line("other", "ONT1"))
+	check := policy.CheckOption82(profile, 0, line("other", "ONT1"))
 	assert.True(t, check.CircuitIDDiffers)
 	assert.False(t, check.RemoteIDDiffers)
-	check = policy.CheckOption82(profile, line("other", "other"))
+	check = policy.CheckOption82(profile, 0, line("other", "other"))
 	assert.True(t, check.CircuitIDDiffers)
 	assert.True(t, check.RemoteIDDiffers)
 }

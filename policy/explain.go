@@ -8,7 +8,7 @@ import (
 
 // Step is one line of the story of a decision.
 type Step struct {
-	Name   string `json:"step"`    // identity, credentials, status, option82, line, answer
+	Name   string `json:"step"`    // identity, credentials, status, option82, line, vlan, answer
 	Passed bool   `json:"passed"`  // false at the step that rejected
 	Detail string `json:"details"` // in words; never a password
 }
@@ -28,10 +28,12 @@ func Explain(request *linegate.Request, facts linegate.Facts, decision linegate.
 			[]linegate.Reason{linegate.ReasonWrongPassword, linegate.ReasonMissingPassword, linegate.ReasonMethodNeedsClear, linegate.ReasonMethodNotAllowed}},
 		{"status", statusDetail(facts.Subscriber),
 			[]linegate.Reason{linegate.ReasonSuspended, linegate.ReasonTerminated}},
-		{"option82", option82Detail(request, facts.Subscriber, decision.Option82),
+		{"option82", option82Detail(request, facts.Subscriber, decision),
 			[]linegate.Reason{linegate.ReasonOption82Mismatch, linegate.ReasonOption82Missing, linegate.ReasonNoProfile}},
 		{"line", lineDetail(facts.Subscriber, decision.Reason),
 			[]linegate.Reason{linegate.ReasonLineNotIdentified}},
+		{"vlan", vlanDetail(request, facts.Subscriber, decision.VLAN),
+			[]linegate.Reason{linegate.ReasonVLANMismatch, linegate.ReasonVLANUnknown}},
 	} {
 		rejected := false
 		for _, reason := range step.rejects {
@@ -97,7 +99,8 @@ func statusDetail(subscriber *linegate.Subscriber) string {
 	return string(subscriber.Status)
 }
 
-func option82Detail(request *linegate.Request, subscriber *linegate.Subscriber, check linegate.Option82Check) string {
+func option82Detail(request *linegate.Request, subscriber *linegate.Subscriber, decision linegate.Decision) string {
+	check := decision.Option82
 	switch check.Result {
 	case "":
 		return ""
@@ -108,9 +111,57 @@ func option82Detail(request *linegate.Request, subscriber *linegate.Subscriber, 
 	case linegate.Option82Ignored:
 		return "ignored by policy"
 	}
-	return fmt.Sprintf("%s under policy %s: %s; %s", check.Result, check.Policy,
+	detail := fmt.Sprintf("%s under policy %s", check.Result, check.Policy)
+	if match := subscriber.Profile.LineMatch.Or(request.NAS.LineMatch); match != 0 {
+		detail += fmt.Sprintf(" (%s)", match)
+	}
+	detail += fmt.Sprintf(": %s; %s",
 		fieldDetail("circuit_id", subscriber.Profile.CircuitID, request.Line.CircuitID, check.CircuitIDDiffers),
 		fieldDetail("remote_id", subscriber.Profile.RemoteID, request.Line.RemoteID, check.RemoteIDDiffers))
+	if more := len(subscriber.Profile.MoreLines); more > 0 {
+		detail += fmt.Sprintf("; %d more lines compared", more)
+	}
+	return detail + conflictDetail(request.Line) + ownerDetail(decision)
+}
+
+func conflictDetail(line linegate.AccessLine) string {
+	if line.Conflict == "" {
+		return ""
+	}
+	return "; " + line.Conflict + " names another line"
+}
+
+// ownerDetail says whose line a mismatch came from.
+func ownerDetail(decision linegate.Decision) string {
+	switch {
+	case decision.LineShared:
+		return "; that line is several subscribers'"
+	case decision.LineOwner != nil:
+		return fmt.Sprintf("; that line is %s's", decision.LineOwner.Username)
+	}
+	return ""
+}
+
+func vlanDetail(request *linegate.Request, subscriber *linegate.Subscriber, check linegate.VLANCheck) string {
+	switch check.Result {
+	case "":
+		return ""
+	case linegate.VLANUnknown:
+		return fmt.Sprintf("unknown under policy %s: the NAS tells no VLAN", check.Policy)
+	}
+	expected := vlans(subscriber.Profile.ServiceVLAN, subscriber.Profile.InnerVLAN)
+	if check.Result == linegate.VLANMismatch {
+		return fmt.Sprintf("mismatch under policy %s: expected VLAN %s, got %s", check.Policy, expected, vlans(request.Line.ServiceVLAN, request.Line.InnerVLAN))
+	}
+	return fmt.Sprintf("match under policy %s: VLAN %s", check.Policy, expected)
+}
+
+// vlans writes a pair as S.C, and one alone as S.
+func vlans(service, inner linegate.VLAN) string {
+	if inner == 0 {
+		return fmt.Sprint(service)
+	}
+	return fmt.Sprintf("%d.%d", service, inner)
 }
 
 func fieldDetail(name string, expected linegate.Octets, actual []byte, differs bool) string {

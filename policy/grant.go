@@ -25,6 +25,7 @@ func Grant(facts linegate.Facts, settings linegate.Settings) (linegate.Reason, l
 		granted.UserName = subscriber.Username
 	}
 	if profile := subscriber.Profile; profile != nil {
+		granted.ReplyAttributes = profile.ReplyAttributes
 		if profile.SessionTimeout > 0 {
 			granted.SessionTimeout = uint32(profile.SessionTimeout / time.Second)
 		}
@@ -71,6 +72,7 @@ func grantService(granted *linegate.Grant, profile *linegate.NetworkProfile) {
 	granted.IPv4 = profile.StaticIPv4
 	granted.FramedPool = profile.FramedPool
 	granted.Rate = profile.Rate
+	granted.DNS, granted.FilterID = profile.DNSServers, profile.FilterID
 
 	granted.IPv6Mode = profile.IPv6Mode
 	if profile.IPv6Mode.GrantsSLAAC() {

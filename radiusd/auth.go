@@ -24,7 +24,7 @@ func (x *exchange) access() {
 		x.accessLater()
 		return
 	}
-	x.decide(&request, facts, x.socket.out[:0])
+	x.decide(&request, facts, scratch, x.socket.out[:0])
 }
 
 // lookupLimit is how long a request may wait for facts: a NAS asks again after
@@ -59,7 +59,7 @@ func (x *exchange) accessSlowly(ctx context.Context) {
 		x.giveUp(dropFor(err), err)
 		return
 	}
-	x.decide(&request, facts, nil)
+	x.decide(&request, facts, &scratch, nil)
 }
 
 // load gathers the facts, however long it takes within ctx.
@@ -92,9 +92,10 @@ func (f *loadingFinder) Find(key []byte) (linegate.Lookup, bool) {
 }
 
 // decide makes the decision, sends it and tells of it.
-func (x *exchange) decide(request *linegate.Request, facts linegate.Facts, buffer []byte) {
+func (x *exchange) decide(request *linegate.Request, facts linegate.Facts, scratch *Scratch, buffer []byte) {
 	server := x.socket.server
 	decision := policy.Decide(request, facts, *server.settings.Load())
+	Locate(request, &decision, server.directory, scratch)
 	reply, err := x.client.AppendAccessReply(buffer, x.packet, request, &decision, x.received)
 	if err != nil {
 		x.giveUp(telemetry.DropSendFailed, err)
@@ -113,6 +114,7 @@ func (x *exchange) decide(request *linegate.Request, facts linegate.Facts, buffe
 func (s *Server) observe(x *exchange, request *linegate.Request, decision *linegate.Decision) {
 	now := s.options.Now()
 	x.client.tenant.Decision(decision, now.Sub(x.received))
+	s.observeLine(x, request, decision, now)
 	check := decision.Option82.Result
 	if check == "" {
 		return
@@ -120,6 +122,25 @@ func (s *Server) observe(x *exchange, request *linegate.Request, decision *lineg
 	s.bookkeeper.Validated(decision.Subscriber.ID, now, check)
 	if s.logEvery.Load() || (check != linegate.Option82Match && check != linegate.Option82Ignored) {
 		telemetry.Option82Validation(s.working, s.options.Logger, request, decision)
+	}
+}
+
+// observeLine tells of lines that are not where they should be. A NAS that sends two
+// lines in each request is logged once a minute, and counted each time.
+func (s *Server) observeLine(x *exchange, request *linegate.Request, decision *linegate.Decision, now time.Time) {
+	if request.Line.Conflict != "" {
+		x.client.tenant.CarrierConflict()
+		if x.client.mayTell(now) {
+			telemetry.CarrierConflict(s.working, s.options.Logger, request)
+		}
+	}
+	shared := decision.LineShared || decision.Reason == linegate.ReasonAmbiguousIdentity && decision.FoundBy == linegate.ByCircuit
+	switch {
+	case decision.LineOwner != nil:
+		telemetry.LineMoved(s.working, s.options.Logger, request, decision)
+	case shared:
+		x.client.tenant.SharedLine()
+		telemetry.LineShared(s.working, s.options.Logger, request, decision)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/gaissmai/bart"
 
@@ -26,6 +27,17 @@ type Client struct {
 	learned atomic.Bool
 	// requiresMA is NAS.RequiresMessageAuthenticator, or what was just learned.
 	requiresMA atomic.Bool
+	// told is when a conflict of carriers was last logged, in Unix seconds.
+	told atomic.Int64
+}
+
+// tellInterval is how often a NAS's conflict of carriers is logged, in seconds.
+const tellInterval = 60
+
+// mayTell reports whether it is time to log a conflict of carriers again.
+func (c *Client) mayTell(now time.Time) bool {
+	last, at := c.told.Load(), now.Unix()
+	return at-last >= tellInterval && c.told.CompareAndSwap(last, at)
 }
 
 // NewClient prepares a NAS. The error names a dialect that does not exist.

@@ -1,6 +1,9 @@
 package radiusd
 
-import "linegate"
+import (
+	"linegate"
+	"linegate/policy"
+)
 
 // Finder looks up by a key of linegate.AppendKey. known is false when it can't
 // tell yet.
@@ -18,6 +21,9 @@ func Identify(request *linegate.Request, finder Finder, scratch *Scratch) (facts
 			continue
 		}
 		lookup, known := finder.Find(key)
+		if by == linegate.ByCircuit && known && lookup == (linegate.Lookup{}) {
+			lookup, known = findAlike(request, finder, scratch)
+		}
 		if !known {
 			return linegate.Facts{}, false
 		}
@@ -26,6 +32,39 @@ func Identify(request *linegate.Request, finder Finder, scratch *Scratch) (facts
 		}
 	}
 	return linegate.Facts{}, true
+}
+
+// findAlike finds whose circuit-id is the request's in a form other than octet for
+// octet, where profile or NAS say that it counts.
+func findAlike(request *linegate.Request, finder Finder, scratch *Scratch) (lookup linegate.Lookup, known bool) {
+	form := linegate.AppendLineForm(scratch.form[:0], request.Line.CircuitID)
+	if len(form) == 0 {
+		return linegate.Lookup{}, true
+	}
+	lookup, known = finder.Find(linegate.AppendKey(scratch.key[:0], request.NAS.Tenant, linegate.ByLineForm, form))
+	if lookup.Subscriber != nil && !policy.HasCircuit(lookup.Subscriber.Profile, request.NAS.LineMatch, request.Line.CircuitID) {
+		return linegate.Lookup{}, known
+	}
+	if lookup.Ambiguous && request.NAS.LineMatch&^linegate.MatchExact == 0 {
+		return linegate.Lookup{}, known // look alike, but octets are what counts here
+	}
+	return lookup, known
+}
+
+// Locate notes in a decision about a mismatch whose line the request came from, as
+// far as memory knows.
+func Locate(request *linegate.Request, decision *linegate.Decision, finder Finder, scratch *Scratch) {
+	if decision.Option82.Result != linegate.Option82Mismatch || !decision.Option82.CircuitIDDiffers || len(request.Line.CircuitID) == 0 {
+		return
+	}
+	lookup, known := finder.Find(linegate.AppendKey(scratch.key[:0], request.NAS.Tenant, linegate.ByCircuit, request.Line.CircuitID))
+	if known && lookup == (linegate.Lookup{}) {
+		lookup, _ = findAlike(request, finder, scratch)
+	}
+	decision.LineShared = lookup.Ambiguous
+	if owner := lookup.Subscriber; owner != nil && owner.ID != decision.Subscriber.ID {
+		decision.LineOwner = owner
+	}
 }
 
 // identityKey returns the key that a request gives for one identity, nil when it

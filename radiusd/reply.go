@@ -105,7 +105,8 @@ func appendFailure(dst []byte, packet wire.Packet, request *linegate.Request) []
 // unknown name from a wrong password.
 func replyMessage(reason linegate.Reason) string {
 	switch reason {
-	case linegate.ReasonOption82Mismatch, linegate.ReasonOption82Missing, linegate.ReasonLineNotIdentified:
+	case linegate.ReasonOption82Mismatch, linegate.ReasonOption82Missing, linegate.ReasonLineNotIdentified,
+		linegate.ReasonVLANMismatch, linegate.ReasonVLANUnknown:
 		return "Access denied: this account does not belong to this line"
 	case linegate.ReasonSuspended:
 		return "Access denied: the service is suspended"

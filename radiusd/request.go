@@ -11,6 +11,7 @@ import (
 type Scratch struct {
 	password [128]byte
 	key      [512]byte
+	form     [256]byte
 	line     dialect.Scratch
 }
 

@@ -12,6 +12,9 @@ import (
 const (
 	EventOption82Validation    = "option82_validation"
 	EventOption82Mismatch      = "option82_mismatch"
+	EventLineMoved             = "line_moved"
+	EventLineShared            = "line_shared"
+	EventCarrierConflict       = "carrier_conflict"
 	EventNetworkProfileCreated = "network_profile_created"
 	EventNetworkProfileUpdated = "network_profile_updated"
 	EventNetworkProfileDeleted = "network_profile_deleted"
@@ -46,7 +49,7 @@ func Option82Validation(ctx context.Context, logger *slog.Logger, request *lineg
 func logValidation(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
 	expected, actual := expectedLine(decision.Subscriber), actualLine(request)
 	circuitMatch, remoteMatch := lineMatches(&decision.Option82, expected)
-	log(ctx, logger, slog.LevelInfo, EventOption82Validation,
+	attrs := []slog.Attr{
 		slog.String("tenant_id", request.NAS.Tenant),
 		slog.String("nas", request.NAS.Name),
 		slog.String("username", decision.Subscriber.Username),
@@ -59,7 +62,63 @@ func logValidation(ctx context.Context, logger *slog.Logger, request *linegate.R
 		slog.String("actual_circuit_id", actual.circuitID.String()),
 		slog.String("expected_remote_id", expected.remoteID.String()),
 		slog.String("actual_remote_id", actual.remoteID.String()),
-	)
+	}
+	if decision.VLAN.Result != "" {
+		attrs = append(attrs,
+			slog.String("vlan_result", string(decision.VLAN.Result)),
+			slog.Int("actual_service_vlan", int(request.Line.ServiceVLAN)),
+			slog.Int("actual_inner_vlan", int(request.Line.InnerVLAN)))
+	}
+	log(ctx, logger, slog.LevelInfo, EventOption82Validation, append(attrs, carrierAttrs(request)...)...)
+}
+
+// carrierAttrs says which attributes a line came in, as far as it came.
+func carrierAttrs(request *linegate.Request) (attrs []slog.Attr) {
+	for name, carrier := range map[string]string{
+		"circuit_id_carrier": request.Line.CircuitCarrier, "remote_id_carrier": request.Line.RemoteCarrier,
+		"conflicting_carrier": request.Line.Conflict,
+	} {
+		if carrier != "" {
+			attrs = append(attrs, slog.String(name, carrier))
+		}
+	}
+	return attrs
+}
+
+// LineMoved writes that a subscriber came in on another's line.
+func LineMoved(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+	log(ctx, logger, slog.LevelWarn, EventLineMoved, append(whereabouts(request),
+		slog.String("username", decision.Subscriber.Username),
+		slog.String("subscriber_id", decision.Subscriber.ID),
+		slog.String("line_owner", decision.LineOwner.Username),
+		slog.String("line_owner_id", decision.LineOwner.ID),
+		slog.String("action", answer(decision.Accept)))...)
+}
+
+// LineShared writes that a request came in on a line that several subscribers have,
+// so that it says nothing about who it is.
+func LineShared(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+	attrs := append(whereabouts(request), slog.String("action", answer(decision.Accept)))
+	if decision.Subscriber != nil {
+		attrs = append(attrs, slog.String("username", decision.Subscriber.Username), slog.String("subscriber_id", decision.Subscriber.ID))
+	}
+	log(ctx, logger, slog.LevelError, EventLineShared, attrs...)
+}
+
+// CarrierConflict writes that a request names two lines.
+func CarrierConflict(ctx context.Context, logger *slog.Logger, request *linegate.Request) {
+	log(ctx, logger, slog.LevelWarn, EventCarrierConflict, append(whereabouts(request), carrierAttrs(request)...)...)
+}
+
+// whereabouts says where a request came from.
+func whereabouts(request *linegate.Request) []slog.Attr {
+	actual := actualLine(request)
+	return []slog.Attr{
+		slog.String("tenant_id", request.NAS.Tenant),
+		slog.String("nas", request.NAS.Name),
+		slog.String("circuit_id", actual.circuitID.String()),
+		slog.String("remote_id", actual.remoteID.String()),
+	}
 }
 
 func logMismatch(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {

@@ -23,6 +23,10 @@ type TenantMetrics struct {
 	ipv6        tally[linegate.IPv6AssignmentMode]
 	staticIPv4  prometheus.Counter
 	staticIPv6  prometheus.Counter
+	vlanChecks  map[linegate.VLANCheck]prometheus.Counter
+	moves       prometheus.Counter
+	shared      prometheus.Counter
+	conflicts   prometheus.Counter
 	accepts     prometheus.Observer
 	rejects     prometheus.Observer
 	changes     map[changeLabels]prometheus.Counter
@@ -58,6 +62,12 @@ func (t *TenantMetrics) Decision(decision *linegate.Decision, took time.Duration
 	if check := &decision.Option82; check.Result != "" {
 		t.check(check, decision.Accept)
 	}
+	if decision.VLAN.Result != "" {
+		count(t.vlanChecks[decision.VLAN])
+	}
+	if decision.LineOwner != nil {
+		t.moves.Inc()
+	}
 	if !decision.Accept {
 		t.rejects.Observe(took.Seconds())
 		return
@@ -65,6 +75,12 @@ func (t *TenantMetrics) Decision(decision *linegate.Decision, took time.Duration
 	t.accepts.Observe(took.Seconds())
 	t.grant(&decision.Grant)
 }
+
+// SharedLine counts a request from a line that several subscribers have.
+func (t *TenantMetrics) SharedLine() { t.shared.Inc() }
+
+// CarrierConflict counts a request whose attributes name different lines.
+func (t *TenantMetrics) CarrierConflict() { t.conflicts.Inc() }
 
 func (t *TenantMetrics) check(check *linegate.Option82Check, accept bool) {
 	count(t.validations[validation{check.Result, check.Policy, accept}])
@@ -111,6 +127,7 @@ func count(counter prometheus.Counter) {
 type tenantVectors struct {
 	requests, replies, decisions, accounting *prometheus.CounterVec
 	validations, mismatches                  *prometheus.CounterVec
+	vlanChecks, moves, shared, conflicts     *prometheus.CounterVec
 	vlans, ipv6, staticIPs                   *prometheus.CounterVec
 	durations                                *prometheus.HistogramVec
 }
@@ -130,6 +147,14 @@ func newTenantVectors(m *Metrics) tenantVectors {
 			"tenant_id", "result", "policy", "action"),
 		mismatches: m.counter("radius_option82_mismatches_total",
 			"Fields of the line that differed from the profile; a request can count under both.", "tenant_id", "policy", "field"),
+		vlanChecks: m.counter("radius_vlan_checks_total",
+			"Comparisons of the VLANs that the NAS tells with the profile's, by result and by the profile's policy.", "tenant_id", "result", "policy"),
+		moves: m.counter("radius_line_moves_total",
+			"Mismatches whose line belongs to another subscriber.", "tenant_id"),
+		shared: m.counter("radius_shared_lines_total",
+			"Requests from a line that several subscribers have, where that is what was looked for.", "tenant_id"),
+		conflicts: m.counter("radius_carrier_conflicts_total",
+			"Requests whose attributes name different lines.", "tenant_id"),
 		vlans: m.counter("radius_vlan_assignments_total",
 			"Accepts that granted a VLAN, by single or qinq.", "tenant_id", "vlan_type"),
 		ipv6: m.counter("radius_ipv6_assignments_total",
@@ -151,6 +176,10 @@ func (v *tenantVectors) tenant(name string) *TenantMetrics {
 			linegate.IPv6SLAAC, linegate.IPv6Stateful, linegate.IPv6PD, linegate.IPv6DualStack}, name),
 		validations: map[validation]prometheus.Counter{},
 		mismatches:  map[mismatch]prometheus.Counter{},
+		vlanChecks:  map[linegate.VLANCheck]prometheus.Counter{},
+		moves:       v.moves.WithLabelValues(name),
+		shared:      v.shared.WithLabelValues(name),
+		conflicts:   v.conflicts.WithLabelValues(name),
 		singleVLAN:  v.vlans.WithLabelValues(name, "single"),
 		qinq:        v.vlans.WithLabelValues(name, "qinq"),
 		staticIPv4:  v.staticIPs.WithLabelValues(name, "4"),
@@ -181,6 +210,9 @@ func (v *tenantVectors) resolveChecks(t *TenantMetrics, name string) {
 		}
 	}
 	for _, policy := range compared {
+		for _, result := range linegate.VLANResults() {
+			t.vlanChecks[linegate.VLANCheck{Result: result, Policy: policy}] = v.vlanChecks.WithLabelValues(name, string(result), string(policy))
+		}
 		for _, field := range []string{fieldCircuitID, fieldRemoteID} {
 			t.mismatches[mismatch{policy, field}] = v.mismatches.WithLabelValues(name, string(policy), field)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"linegate"
+	"linegate/cmd/linegate/config"
 	"linegate/store"
 )
 
@@ -18,7 +19,8 @@ type applyOptions struct {
 	path   string
 	actor  string // for the audit trail
 	tenant string // of objects that name none; empty: the only one of file or store
-	dryRun bool   // find out what would happen, and leave everything as it is
+	cfg    config.Config
+	dryRun bool // find out what would happen, and leave everything as it is
 }
 
 // appliedObject is what became of one object of the file.
@@ -42,7 +44,11 @@ func applyFile(ctx context.Context, engine store.Engine, options applyOptions) (
 	if err != nil {
 		return nil, err
 	}
-	plan, err := readPlan(options.path, options.tenant, stored)
+	can, err := newExpressible(ctx, engine, options.cfg, "")
+	if err != nil {
+		return nil, err
+	}
+	plan, err := readPlan(options.path, options.tenant, stored, can)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +93,7 @@ func newApplyCommand(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			options.cfg = cfg
 			return withMadeStore(cmd.Context(), cfg, func(engine store.Engine) error {
 				return c.thenPush(cmd, engine, push, func() error {
 					report, err := applyFile(cmd.Context(), engine, options)

@@ -34,11 +34,13 @@ type liveChanges struct {
 func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine, logger *telemetry.Logger, metrics *telemetry.Metrics) (*liveChanges, error) {
 	l := &liveChanges{engine: engine, logger: logger, metrics: metrics, wake: make(chan struct{}, 1),
 		pusher: &pusher{engine: engine, settings: cfg.Policy}}
-	options := coaOptions(cfg)
+	options, err := coaOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
 	options.Stray = metrics.StrayAnswer
 	options.Done = func(report coa.Report) { l.done(ctx, report) }
 	l.sender = coa.New(options)
-	var err error
 	if l.pushed, err = engine.Revision(ctx); err != nil {
 		return nil, err
 	}

@@ -7,18 +7,18 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/coa"
-	"linegate/policy/dialect"
 	"linegate/store"
 )
 
 // coaOptions are what the configuration says about changes of live sessions.
-func coaOptions(cfg config.Config) coa.Options {
+func coaOptions(cfg config.Config) (coa.Options, error) {
+	dialects, err := loadDialects(cfg)
 	return coa.Options{
-		Dialects: dialect.Builtin(cfg.VendorPEN),
+		Dialects: dialects,
 		Source:   cfg.CoA.Source,
 		Ports:    cfg.CoA.Ports,
 		Retry:    coa.Retry{Overall: cfg.CoA.Timeout},
-	}
+	}, err
 }
 
 // withSender runs fn with a sender that knows the NAS of the tenant.
@@ -27,7 +27,11 @@ func withSender(ctx context.Context, cfg config.Config, engine store.Engine, ten
 	if err != nil {
 		return err
 	}
-	sender := coa.New(coaOptions(cfg))
+	options, err := coaOptions(cfg)
+	if err != nil {
+		return err
+	}
+	sender := coa.New(options)
 	defer sender.Close()
 	return errors.Join(errors.Join(sender.SetNASes(nases)...), fn(sender))
 }

@@ -15,7 +15,6 @@ import (
 	"linegate"
 	"linegate/api"
 	"linegate/cmd/linegate/config"
-	"linegate/policy/dialect"
 	"linegate/radiusd"
 	"linegate/store"
 	"linegate/store/bookkeeper"
@@ -71,6 +70,10 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, logg
 }
 
 func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
+	dialects, err := loadDialects(d.cfg)
+	if err != nil {
+		return nil, err
+	}
 	server, err := radiusd.New(ctx, radiusd.Options{
 		Auth: d.cfg.Listen.Auth, Acct: d.cfg.Listen.Acct,
 		Sockets:           d.cfg.Auth.Sockets,
@@ -78,7 +81,7 @@ func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
 		ReplyCacheTTL:     d.cfg.Auth.ReplyCacheTTL,
 		Lookups:           d.cfg.Auth.Pending,
 		HashWorkers:       d.cfg.Auth.HashWorkers,
-		Dialects:          dialect.Builtin(d.cfg.VendorPEN),
+		Dialects:          dialects,
 		Directory:         d.cache,
 		Ledger:            d.ledger,
 		Bookkeeper:        d.bookkeeper,

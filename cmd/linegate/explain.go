@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -132,7 +131,10 @@ func (c *cli) askingNAS(ctx context.Context, engine store.Engine, options explai
 }
 
 func explainRequest(ctx context.Context, engine store.Engine, cfg config.Config, nas linegate.NAS, options explainOptions) (*explanation, error) {
-	dialects := dialect.Builtin(cfg.VendorPEN)
+	dialects, err := loadDialects(cfg)
+	if err != nil {
+		return nil, err
+	}
 	client, err := radiusd.NewClient(nas, dialects, telemetry.NewMetrics())
 	if err != nil {
 		return nil, err
@@ -158,6 +160,7 @@ func explainRequest(ctx context.Context, engine store.Engine, cfg config.Config,
 		facts.Hash = policy.VerifyHash(facts.Subscriber.Credential, request.Proof.Password)
 	}
 	decision := policy.Decide(&request, facts, cfg.Policy)
+	radiusd.Locate(&request, &decision, finder, scratch)
 	found.steps = policy.Explain(&request, facts, decision)
 	if assumed {
 		found.steps[1].Detail = "not checked, taken as right: give --password to check one"
@@ -203,17 +206,9 @@ func (o explainOptions) request(nas linegate.NAS, spoken *dialect.Dialect) (wire
 }
 
 func readPacket(path string) (wire.Packet, error) {
-	text, err := os.ReadFile(path)
+	packet, err := readAnyPacket(path)
 	if err != nil {
 		return wire.Packet{}, err
-	}
-	raw, err := wire.ParseHex(string(text))
-	if err != nil {
-		return wire.Packet{}, fmt.Errorf("%s: %w", path, err)
-	}
-	packet, err := wire.Parse(raw)
-	if err != nil {
-		return wire.Packet{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if packet.Code() != wire.AccessRequest {
 		return wire.Packet{}, fmt.Errorf("%s: %s is not explained, only Access-Request", path, packet.Code())
@@ -255,7 +250,7 @@ func (e *explanation) render(client *radiusd.Client, cfg config.Config, packet w
 	if err != nil {
 		return err
 	}
-	names, err := dictionary.Standard(cfg.VendorPEN)
+	names, err := dictionary.Load(cfg.VendorPEN, cfg.Dialects)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"linegate"
+	"linegate/policy/dialect"
 	"linegate/store"
 )
 
@@ -57,7 +58,7 @@ func newNASAddCommand(c *cli) *cobra.Command {
 			})
 		},
 	}
-	for _, field := range nasFields() {
+	for _, field := range nasFields(nil) {
 		addFieldFlag(command, field.name, field.allowed)
 	}
 	command.Flags().StringVar(&secretFile, "secret-file", "", "file with the secret on its first line, - for standard input")
@@ -67,6 +68,10 @@ func newNASAddCommand(c *cli) *cobra.Command {
 
 // addNAS writes a NAS with the properties that flags name; others stay as stored.
 func (c *cli) addNAS(cmd *cobra.Command, engine store.Engine, named linegate.NAS, secretFile string) error {
+	dialects, err := c.dialects()
+	if err != nil {
+		return err
+	}
 	secret, err := newNASSecret(cmd, engine, named, secretFile)
 	if err != nil {
 		return err
@@ -83,7 +88,7 @@ func (c *cli) addNAS(cmd *cobra.Command, engine store.Engine, named linegate.NAS
 		if stored != nil {
 			nas = *stored
 		}
-		if err := setNASFlags(cmd, &nas); err != nil {
+		if err := setNASFlags(cmd, dialects, &nas); err != nil {
 			return fmt.Errorf("nas %s: %w", named.Name, err)
 		}
 		if secret != "" {
@@ -99,11 +104,15 @@ func (c *cli) addNAS(cmd *cobra.Command, engine store.Engine, named linegate.NAS
 	if newSecret && len(nas.Secret) < shortSecret {
 		fmt.Fprintf(cmd.ErrOrStderr(), "note: the secret has %d octets; RFC 2865 section 3 advises at least %d\n", len(nas.Secret), shortSecret)
 	}
+	spoken := slices.ContainsFunc(changes, func(change linegate.FieldChange) bool { return change.Field == "dialect" })
+	if spoken && cmd.Flags().Changed("dialect") {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: `linegate profile check` lists what this dialect can't say of the profiles there are")
+	}
 	return c.showChange(cmd, "name", named.Name, outcome, changes)
 }
 
-func setNASFlags(cmd *cobra.Command, nas *linegate.NAS) error {
-	for _, field := range nasFields() {
+func setNASFlags(cmd *cobra.Command, dialects map[string]*dialect.Dialect, nas *linegate.NAS) error {
+	for _, field := range nasFields(dialects) {
 		flag := cmd.Flags().Lookup(flagName(field.name))
 		if !flag.Changed {
 			continue

@@ -26,15 +26,27 @@ type nasField struct {
 const tristateAllowed = "auto, yes, no"
 
 // nasFields returns all properties but tenant and name, by which a NAS is found.
-func nasFields() []nasField {
+// dialects are those that there are; without them no dialect can be set.
+func nasFields(dialects map[string]*dialect.Dialect) []nasField {
 	return []nasField{
 		{"address", "an address or prefix, e.g. 192.0.2.1 or 2001:db8::/32", setNASAddress},
 		{"secret", "1 to 255 octets; 16 or more are advised", func(n *linegate.NAS, text string) error {
 			n.Secret = linegate.Secret(text)
 			return nil
 		}},
-		{"dialect", dialectNames(), setNASDialect},
+		{"dialect", strings.Join(dialect.Shipped(), ", "), func(n *linegate.NAS, text string) error {
+			if _, known := dialects[cmp.Or(text, linegate.DefaultDialect)]; !known {
+				return &linegate.FieldError{Field: "dialect", Value: text, Allowed: strings.Join(slices.Sorted(maps.Keys(dialects)), ", ")}
+			}
+			n.Dialect = text
+			return nil
+		}},
 		{"identify", "username, circuit and mac, each once, in the order they are tried", setNASIdentify},
+		{"line_match", "how lines are compared where a profile does not say: exact, or some of hex, header, trim, fold, glob with commas",
+			func(n *linegate.NAS, text string) (err error) {
+				n.LineMatch, err = linegate.ParseLineMatch("line_match", text)
+				return err
+			}},
 		{"require_message_authenticator", tristateAllowed, func(n *linegate.NAS, text string) (err error) {
 			n.RequireMessageAuthenticator, err = linegate.ParseTristate("require_message_authenticator", text)
 			return err
@@ -103,20 +115,6 @@ func setNASAddress(n *linegate.NAS, text string) error {
 	return nil
 }
 
-// dialectNames lists what a NAS can speak. The vendor number makes no difference
-// to the names.
-func dialectNames() string {
-	return strings.Join(slices.Sorted(maps.Keys(dialect.Builtin(0))), ", ")
-}
-
-func setNASDialect(n *linegate.NAS, text string) error {
-	if _, known := dialect.Builtin(0)[cmp.Or(text, linegate.DefaultDialect)]; !known {
-		return &linegate.FieldError{Field: "dialect", Value: text, Allowed: dialectNames()}
-	}
-	n.Dialect = text
-	return nil
-}
-
 func setNASIdentify(n *linegate.NAS, text string) error {
 	n.Identify = nil
 	for name := range strings.SplitSeq(text, ",") {
@@ -147,6 +145,7 @@ func nasRecord(n *linegate.NAS) record {
 		{"address", n.Address},
 		{"dialect", n.Dialect},
 		{"identify", identify},
+		{"line_match", n.LineMatch.String()},
 		{"require_message_authenticator", n.RequireMessageAuthenticator},
 		{"learned_message_authenticator", n.Learned},
 		{"limit_proxy_state", n.LimitProxyState},

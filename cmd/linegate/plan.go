@@ -18,6 +18,7 @@ type plan struct {
 	tenants []string // of file and store
 	// fallback is the tenant of objects that name none; empty: they have to.
 	fallback string
+	can      *expressible
 	objects  []plannedObject
 	lines    map[string]int // where an object is, by kind, tenant and name
 	found    *problem.List
@@ -34,12 +35,12 @@ type plannedObject struct {
 
 // readPlan reads an apply file. stored are the store's tenants; tenant, when not
 // empty, is the one of objects that name none.
-func readPlan(path, tenant string, stored []string) (*plan, error) {
+func readPlan(path, tenant string, stored []string, can *expressible) (*plan, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("apply file: %w", err)
 	}
-	p := &plan{tenants: stored, fallback: tenant, lines: map[string]int{}, found: &problem.List{File: path}}
+	p := &plan{tenants: stored, fallback: tenant, can: can, lines: map[string]int{}, found: &problem.List{File: path}}
 	if document, ok := problem.ParseYAML(text, p.found); ok {
 		p.read(document)
 	}
@@ -114,7 +115,7 @@ func (p *plan) readNAS(item problem.Value) {
 	const prefix = "nas."
 	nas := linegate.NAS{Tenant: p.fallback}
 	keep := keptSecrets{nas: true, coa: true}
-	fields := nasFields()
+	fields := nasFields(p.can.dialects)
 	known := []string{"tenant", "name"}
 	for _, field := range fields {
 		known = append(known, field.name)
@@ -135,6 +136,7 @@ func (p *plan) readNAS(item problem.Value) {
 		keep.coa = keep.coa && entry.Key != "coa_secret"
 	}
 	p.checkTenant(item, prefix, nas.Tenant)
+	p.can.add(nas.Tenant, nas.Dialect)
 	p.add(plannedObject{item.Line(), linegate.AuditNAS, nas.Tenant, nas.Name,
 		func(tx store.Tx) (linegate.Outcome, []linegate.FieldChange, error) { return putNAS(tx, nas, keep) }})
 }
@@ -184,7 +186,7 @@ func (p *plan) readSubscriber(item problem.Value) {
 	p.checkTenant(item, prefix, subscriber.Tenant)
 	p.add(plannedObject{item.Line(), linegate.AuditSubscriber, subscriber.Tenant, subscriber.Username,
 		func(tx store.Tx) (linegate.Outcome, []linegate.FieldChange, error) {
-			return putSubscriber(tx, subscriber, hasPassword)
+			return putSubscriber(tx, p.can, subscriber, hasPassword)
 		}})
 }
 
@@ -206,13 +208,18 @@ func (p *plan) readProfile(profile problem.Value, subscriber *linegate.Subscribe
 
 // putSubscriber writes a subscriber; without a password of its own it keeps the
 // stored one.
-func putSubscriber(tx store.Tx, subscriber *linegate.Subscriber, hasPassword bool) (linegate.Outcome, []linegate.FieldChange, error) {
+func putSubscriber(tx store.Tx, can *expressible, subscriber *linegate.Subscriber, hasPassword bool) (linegate.Outcome, []linegate.FieldChange, error) {
 	stored, err := unlessMissing(tx.Subscriber(subscriber.Tenant, subscriber.Username))
 	if err != nil {
 		return "", nil, err
 	}
 	if stored != nil && !hasPassword {
 		subscriber.Credential = stored.Credential
+	}
+	whole := subscriber.Clone()
+	whole.Normalize()
+	if err := can.check(whole); err != nil {
+		return "", nil, err
 	}
 	outcome, err := tx.PutSubscriber(subscriber)
 	if err != nil || outcome == linegate.Unchanged {
@@ -235,11 +242,11 @@ func subscriberField(name string) linegate.Field {
 	return fields[slices.IndexFunc(fields, func(f linegate.Field) bool { return f.Name == name })]
 }
 
-// text returns the value of a key. identify may be a list, which is joined by
+// text returns the value of a key. identify and line_match may be a list, which is joined by
 // commas; any other list, and a mapping, is noted, with ok false.
 func (p *plan) text(entry problem.Entry, prefix string) (text string, ok bool) {
 	items := []problem.Value{entry.Value}
-	if entry.Key == "identify" {
+	if entry.Key == "identify" || entry.Key == "line_match" {
 		items = entry.Value.List()
 	}
 	var texts []string

@@ -18,6 +18,7 @@ func newProfileCommand(c *cli) *cobra.Command {
 		newProfileImportCommand(c),
 		newProfileExportCommand(c),
 		newProfileAuditCommand(c),
+		newProfileCheckCommand(c),
 	)
 }
 

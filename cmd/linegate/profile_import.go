@@ -39,7 +39,15 @@ func newProfileImportCommand(c *cli) *cobra.Command {
 			}
 			defer source.close()
 			return c.withTenant(cmd.Context(), func(engine store.Engine, tenant string) error {
-				imported := &csvImport{name: args[0], tenant: tenant, source: source.File, progress: newProgress(cmd.ErrOrStderr(), source.File)}
+				cfg, err := c.config()
+				if err != nil {
+					return err
+				}
+				can, err := newExpressible(cmd.Context(), engine, cfg, tenant)
+				if err != nil {
+					return err
+				}
+				imported := &csvImport{can: can, name: args[0], tenant: tenant, source: source.File, progress: newProgress(cmd.ErrOrStderr(), source.File)}
 				return c.thenPush(cmd, engine, push, func() error {
 					if err := imported.run(cmd.Context(), engine, actor(), dryRun); err != nil {
 						return fmt.Errorf("nothing was imported:\n%w", err)
@@ -127,6 +135,7 @@ type csvImport struct {
 	name     string // of the file, for messages
 	tenant   string
 	source   io.ReadSeeker
+	can      *expressible
 	progress *progressbar.ProgressBar
 
 	counts map[linegate.Outcome]int
@@ -196,7 +205,7 @@ func (i *csvImport) row(tx store.Tx, table *subscriberCSV, first map[[16]byte]in
 		return nil
 	}
 	subscriber.Normalize()
-	if table.found.AddFields(table.line(), "", subscriber.Validate()) || table.found.Len() > 0 {
+	if table.found.AddFields(table.line(), "", subscriber.Validate()) || table.found.AddFields(table.line(), "", i.can.check(subscriber)) || table.found.Len() > 0 {
 		return nil
 	}
 	outcome, err := tx.PutSubscriber(subscriber)

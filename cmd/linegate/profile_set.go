@@ -50,6 +50,14 @@ func (c *cli) setProfile(cmd *cobra.Command, engine store.Engine, tenant, name, 
 	if err != nil {
 		return err
 	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	can, err := newExpressible(cmd.Context(), engine, cfg, tenant)
+	if err != nil {
+		return err
+	}
 	var subscriber *linegate.Subscriber
 	var outcome linegate.Outcome
 	var changes []linegate.FieldChange
@@ -66,7 +74,7 @@ func (c *cli) setProfile(cmd *cobra.Command, engine store.Engine, tenant, name, 
 		if err := settings.apply(subscriber); err != nil {
 			return err
 		}
-		outcome, changes, err = putSubscriber(tx, subscriber, true)
+		outcome, changes, err = putSubscriber(tx, can, subscriber, true)
 		return err
 	})
 	if err != nil {

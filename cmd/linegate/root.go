@@ -32,6 +32,7 @@ func newRootCommand() *cobra.Command {
 		newApplyCommand(c),
 		newProfileCommand(c),
 		newNASCommand(c),
+		newDialectCommand(c),
 		newSessionCommand(c),
 		newCoACommand(c),
 		newVersionCommand(c),

@@ -98,7 +98,7 @@ func (c *cli) newExchange(flags asking) (*exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := dictionary.Standard(cfg.VendorPEN)
+	names, err := dictionary.Load(cfg.VendorPEN, cfg.Dialects)
 	if err != nil {
 		return nil, err
 	}

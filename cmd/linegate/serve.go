@@ -55,7 +55,7 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	if err := applyOnFirstStart(ctx, engine, cfg.ApplyOnFirstStart, out); err != nil {
+	if err := applyOnFirstStart(ctx, engine, cfg, out); err != nil {
 		return err
 	}
 
@@ -68,12 +68,13 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 }
 
 // applyOnFirstStart fills a store that nothing was ever written to.
-func applyOnFirstStart(ctx context.Context, engine store.Engine, path string, out io.Writer) error {
+func applyOnFirstStart(ctx context.Context, engine store.Engine, cfg config.Config, out io.Writer) error {
+	path := cfg.ApplyOnFirstStart
 	revision, err := engine.Revision(ctx)
 	if err != nil || path == "" || revision > 0 {
 		return err
 	}
-	report, err := applyFile(ctx, engine, applyOptions{path: path, actor: actor()})
+	report, err := applyFile(ctx, engine, applyOptions{path: path, actor: actor(), cfg: cfg})
 	if err != nil {
 		return fmt.Errorf("apply_on_first_start: %w", err)
 	}

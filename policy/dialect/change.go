@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"fmt"
-	"slices"
 
 	"linegate"
 )
@@ -27,7 +26,8 @@ type change struct {
 	disconnect  bool    // by a Disconnect-Request
 	topics      []topic // what of the grant a CoA-Request can say
 	statements  []statement
-	unsupported string // why it can't be made; empty: it can
+	says        [topicCount]bool // by topics or by fields of statements
+	unsupported string           // why it can't be made; empty: it can
 }
 
 // CoA returns how the NAS takes changes. On every NAS a Disconnect that is answered
@@ -100,18 +100,20 @@ func counts(kind linegate.ChangeKind) []topic {
 // empty: it would make all of it.
 func (d *Dialect) hinders(how *change, from *source, kind linegate.ChangeKind) string {
 	for _, t := range counts(kind) {
-		said := slices.Contains(how.topics, t)
 		switch {
-		case !t.in(from.grant) || !said && t.keeps(from):
+		case !t.in(from.grant) || !how.says[t] && t.keeps(from):
 			continue
-		case !said:
+		case !how.says[t]:
 			return topicTable[t].key + " can't be changed while the session lasts"
 		case d.topics[t].unsupported != "":
 			return d.topics[t].unsupported
 		}
-		if name, most := d.overflow(t, from); name != "" {
+		if name, most := overflow(d.topics[t].statements, from); name != "" {
 			return fmt.Sprintf("%s: this NAS takes at most %d", name, most)
 		}
+	}
+	if name, most := overflow(how.statements, from); name != "" {
+		return fmt.Sprintf("%s: this NAS takes at most %d", name, most)
 	}
 	if kind == linegate.ChangeResume && from.grant.FilterID == "" && len(how.statements) == 0 {
 		return "nothing takes the walled garden's filter off a session: it has to begin anew"
@@ -134,11 +136,11 @@ func (t topic) keeps(from *source) bool {
 	return false
 }
 
-// overflow returns the field of a topic whose number is too great for its
+// overflow returns the field of a statement whose number is too great for its
 // attribute, and the most it can be; empty: all fit.
-func (d *Dialect) overflow(t topic, from *source) (name string, most uint64) {
-	for i := range d.topics[t].statements {
-		if name, most = d.topics[t].statements[i].overflows(from); name != "" {
+func overflow(statements []statement, from *source) (name string, most uint64) {
+	for i := range statements {
+		if name, most = statements[i].overflows(from); name != "" {
 			return name, most
 		}
 	}

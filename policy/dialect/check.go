@@ -24,13 +24,34 @@ func (d *Dialect) Check(grant *linegate.Grant, garden bool) linegate.FieldErrors
 			bad = append(bad, &linegate.FieldError{Field: property, Value: valueOf(t, grant), Allowed: "dialect " + d.name + ": " + reason})
 			continue
 		}
-		if name, most := d.overflow(t, &from); name != "" {
+		if reason := d.silent(t, &from, garden); reason != "" {
+			bad = append(bad, &linegate.FieldError{Field: property, Value: valueOf(t, grant), Allowed: "dialect " + d.name + ": " + reason})
+		}
+		if name, most := overflow(d.topics[t].statements, &from); name != "" {
 			f, _ := fieldNamed(name)
 			n, _ := from.number(f)
 			bad = append(bad, &linegate.FieldError{Field: name, Value: fmt.Sprint(n), Allowed: fmt.Sprintf("at most %d on a NAS that speaks %s", most, d.name)})
 		}
 	}
 	return append(bad, d.checkExtra(grant.ReplyAttributes)...)
+}
+
+// silent returns why nothing would be said of a topic that has statements, or of
+// one that is there to keep a suspended subscriber apart; empty: something would.
+func (d *Dialect) silent(t topic, from *source, garden bool) string {
+	statements := d.topics[t].statements
+	switch {
+	case len(statements) == 0 && garden && topicTable[t].garden != "":
+		return "it has no attribute for it, so a suspended subscriber would not be kept apart"
+	case len(statements) == 0:
+		return ""
+	}
+	for i := range statements {
+		if statements[i].speaks(from) {
+			return ""
+		}
+	}
+	return "not without the other values that its attribute holds, such as both rates"
 }
 
 // valueOf is what a grant holds of a topic, for people.

@@ -108,11 +108,18 @@ func (d *definition) compileChange(names *dictionary.Dictionary, text *phraseTex
 		if strings.Contains(item.node.Value, "=") {
 			statements = append(statements, item)
 		} else if t, known := topicNamed(d.reader.text(item)); known {
-			c.topics = append(c.topics, t)
+			c.topics, c.says[t] = append(c.topics, t), true
 		} else {
 			d.note(item.node, item.key, "%q is not allowed: a statement, a key of grant, or disconnect alone", item.node.Value)
 		}
 	}
 	c.statements = d.statements(names, statements, grantFields|sessionFields)
+	for _, s := range c.statements {
+		for _, p := range s.parts {
+			if p.field != 0 && !fieldTable[p.field].ofSession {
+				c.says[fieldTable[p.field].topic] = true
+			}
+		}
+	}
 	return c
 }

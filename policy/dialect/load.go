@@ -44,7 +44,7 @@ func Load(pen uint32, folder string) (map[string]*Dialect, error) {
 	if folder != "" {
 		given, err = readFolder(os.DirFS(folder), ".", func(name string) string { return filepath.Join(folder, name) })
 		if err != nil {
-			return nil, fmt.Errorf("dialects: %w", err)
+			return nil, fmt.Errorf("dialects %s: %w", folder, err)
 		}
 	}
 	return compileAll(names, own, given)
@@ -135,4 +135,15 @@ func (s *settler) settle(d *definition) {
 	s.open = s.open[:len(s.open)-1]
 	d.inherit(base)
 	s.settled[d] = true
+}
+
+// Shipped returns the names of the dialects that come with Linegate, sorted, without
+// loading them.
+func Shipped() []string {
+	entries, _ := fs.ReadDir(shipped, "data") // the folder is part of the program
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = strings.TrimSuffix(e.Name(), ".yaml")
+	}
+	return names
 }

@@ -68,36 +68,37 @@ const (
 type fieldInfo struct {
 	name  string
 	shape shape
-	// of says where the value comes from: a session, or else a grant.
+	topic topic // of a grant's field
+	// ofSession says that the value comes from a session and not from a grant.
 	ofSession bool
 }
 
 // fieldTable is never changed. kbps is 1000 bit/s, bps one.
 var fieldTable = map[field]fieldInfo{
-	fieldUserName:        {name: "user_name", shape: shapeText},
-	fieldServiceVLAN:     {name: "service_vlan", shape: shapeNumber},
-	fieldInnerVLAN:       {name: "inner_vlan", shape: shapeNumber},
-	fieldIPv4:            {name: "ipv4", shape: shapeAddress},
-	fieldFramedPrefix:    {name: "framed_ipv6_prefix", shape: shapePrefix},
-	fieldFramedIPv6:      {name: "framed_ipv6_address", shape: shapeAddress},
-	fieldDelegatedPrefix: {name: "delegated_ipv6_prefix", shape: shapePrefix},
-	fieldIPv6Mode:        {name: "ipv6_mode", shape: shapeText},
-	fieldFramedPool:      {name: "framed_pool", shape: shapeText},
-	fieldFramedIPv6Pool:  {name: "framed_ipv6_pool", shape: shapeText},
-	fieldDelegatedPool:   {name: "delegated_ipv6_pool", shape: shapeText},
-	fieldStatefulPool:    {name: "stateful_ipv6_pool", shape: shapeText},
-	fieldDownloadKbps:    {name: "download_kbps", shape: shapeNumber},
-	fieldUploadKbps:      {name: "upload_kbps", shape: shapeNumber},
-	fieldDownloadBps:     {name: "download_bps", shape: shapeNumber},
-	fieldUploadBps:       {name: "upload_bps", shape: shapeNumber},
-	fieldDNS4First:       {name: "dns_ipv4", shape: shapeAddress},
-	fieldDNS4Second:      {name: "dns_ipv4_2", shape: shapeAddress},
-	fieldDNS6First:       {name: "dns_ipv6", shape: shapeAddress},
-	fieldDNS6Second:      {name: "dns_ipv6_2", shape: shapeAddress},
-	fieldDNS6Third:       {name: "dns_ipv6_3", shape: shapeAddress},
-	fieldFilter:          {name: "filter_id", shape: shapeText},
-	fieldSessionTimeout:  {name: "session_timeout", shape: shapeNumber},
-	fieldInterim:         {name: "acct_interim_interval", shape: shapeNumber},
+	fieldUserName:        {name: "user_name", shape: shapeText, topic: topicUserName},
+	fieldServiceVLAN:     {name: "service_vlan", shape: shapeNumber, topic: topicServiceVLAN},
+	fieldInnerVLAN:       {name: "inner_vlan", shape: shapeNumber, topic: topicInnerVLAN},
+	fieldIPv4:            {name: "ipv4", shape: shapeAddress, topic: topicIPv4},
+	fieldFramedPrefix:    {name: "framed_ipv6_prefix", shape: shapePrefix, topic: topicFramedPrefix},
+	fieldFramedIPv6:      {name: "framed_ipv6_address", shape: shapeAddress, topic: topicFramedIPv6},
+	fieldDelegatedPrefix: {name: "delegated_ipv6_prefix", shape: shapePrefix, topic: topicDelegatedPrefix},
+	fieldIPv6Mode:        {name: "ipv6_mode", shape: shapeText, topic: topicIPv6Mode},
+	fieldFramedPool:      {name: "framed_pool", shape: shapeText, topic: topicFramedPool},
+	fieldFramedIPv6Pool:  {name: "framed_ipv6_pool", shape: shapeText, topic: topicFramedIPv6Pool},
+	fieldDelegatedPool:   {name: "delegated_ipv6_pool", shape: shapeText, topic: topicDelegatedPool},
+	fieldStatefulPool:    {name: "stateful_ipv6_pool", shape: shapeText, topic: topicStatefulPool},
+	fieldDownloadKbps:    {name: "download_kbps", shape: shapeNumber, topic: topicRate},
+	fieldUploadKbps:      {name: "upload_kbps", shape: shapeNumber, topic: topicRate},
+	fieldDownloadBps:     {name: "download_bps", shape: shapeNumber, topic: topicRate},
+	fieldUploadBps:       {name: "upload_bps", shape: shapeNumber, topic: topicRate},
+	fieldDNS4First:       {name: "dns_ipv4", shape: shapeAddress, topic: topicDNS4},
+	fieldDNS4Second:      {name: "dns_ipv4_2", shape: shapeAddress, topic: topicDNS4},
+	fieldDNS6First:       {name: "dns_ipv6", shape: shapeAddress, topic: topicDNS6},
+	fieldDNS6Second:      {name: "dns_ipv6_2", shape: shapeAddress, topic: topicDNS6},
+	fieldDNS6Third:       {name: "dns_ipv6_3", shape: shapeAddress, topic: topicDNS6},
+	fieldFilter:          {name: "filter_id", shape: shapeText, topic: topicFilter},
+	fieldSessionTimeout:  {name: "session_timeout", shape: shapeNumber, topic: topicSessionTimeout},
+	fieldInterim:         {name: "acct_interim_interval", shape: shapeNumber, topic: topicInterim},
 
 	fieldSessionID:        {name: "session.id", shape: shapeText, ofSession: true},
 	fieldSessionUser:      {name: "session.user_name", shape: shapeText, ofSession: true},

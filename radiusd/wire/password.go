@@ -42,6 +42,22 @@ func (s *Signer) AppendSalted(dst, plain []byte, salt uint16, request [Authentic
 	return s.mask(dst, padded, seed, false)
 }
 
+// RevealSalted appends what AppendSalted hid. ok is false when it is not a salt and
+// whole blocks, or its length field says more than they hold: another secret hid it.
+func (s *Signer) RevealSalted(dst, hidden []byte, request [AuthenticatorSize]byte) (plain []byte, ok bool) {
+	const salt = 2
+	if len(hidden) < salt+16 || (len(hidden)-salt)%16 != 0 || len(hidden) > MaxValueSize {
+		return dst, false
+	}
+	start := len(dst)
+	dst = s.mask(dst, hidden[salt:], append(request[:], hidden[:salt]...), true)
+	size := int(dst[start])
+	if size > len(dst)-start-1 {
+		return dst[:start], false
+	}
+	return append(dst[:start], dst[start+1:start+1+size]...), true
+}
+
 // mask appends text XORed with a chain of digests: the first over secret and
 // seed, each next over secret and the block before in its hidden form. revealing
 // tells which of text and result is hidden. text is whole blocks of 16.

@@ -67,7 +67,7 @@ func TestFindCountsWhatItDid(t *testing.T) {
 	assert.EqualValues(t, 1, stats.NegativeHits)
 	assert.EqualValues(t, 1, stats.FilteredUnknown)
 	assert.EqualValues(t, 1, stats.Loads)
-	assert.EqualValues(t, 3, stats.Keys)
+	assert.EqualValues(t, 4, stats.Keys)
 	assert.EqualValues(t, 1, stats.Revision)
 	assert.Positive(t, stats.Octets)
 }

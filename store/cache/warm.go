@@ -11,8 +11,8 @@ const (
 	// setsPerWait keeps the warm-up from overrunning the table's queue of 32,768,
 	// which would drop entries.
 	setsPerWait = 4096
-	// keysPerSubscriber sizes the filter with room to double: few subscribers have
-	// more than a name and a circuit.
+	// keysPerSubscriber sizes the filter with room to grow: most subscribers have a
+	// name, and a circuit in octets and in the form of its comparison.
 	keysPerSubscriber = 4
 )
 

@@ -23,6 +23,9 @@ const (
 	sealCheck = "meta/seal_check"
 	storeID   = "store_id"
 
+	// circuitKeyVersion is the migration that the program has a part in.
+	circuitKeyVersion = 3
+
 	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`
 )
 
@@ -83,6 +86,11 @@ func (s *Store) apply(w *writing, files []string) error {
 		}
 		if _, err := w.tx.ExecContext(w.ctx, string(script)); err != nil {
 			return fmt.Errorf("%s: %w", files[version], fail(err))
+		}
+		if version+1 == circuitKeyVersion {
+			if err := s.fillCircuitKeys(w); err != nil {
+				return fmt.Errorf("%s: %w", files[version], err)
+			}
 		}
 		if err := w.exec(`INSERT INTO schema_version (version, applied_at) VALUES (?, ?)`, version+1, micros(s.now())); err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 
 const (
 	nasColumns = `tenant, name, address, secret, dialect, identify, ` +
-		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1, ` +
+		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1, line_match, ` +
 		`coa_address, coa_port, coa_secret, coa_window`
 	selectNAS = `SELECT ` + nasColumns + ` FROM nas `
 	oneNAS    = selectNAS + `WHERE tenant = ? AND name = ?`
@@ -38,7 +38,7 @@ func (s *Store) nasValues(n *linegate.NAS) []any {
 	}
 	return []any{n.Tenant, n.Name, text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
 		n.Dialect, strings.Join(names, ","),
-		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1,
+		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, text(n.LineMatch),
 		text(n.CoAAddress), int64(n.CoAPort), s.sealCoA(n), int64(n.CoAWindow)}
 }
 
@@ -49,7 +49,7 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 		identify string
 	)
 	err = row.Scan(&n.Tenant, &n.Name, textColumn{&n.Address}, &sealed, &n.Dialect, &identify,
-		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1,
+		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, textColumn{&n.LineMatch},
 		textColumn{&n.CoAAddress}, &n.CoAPort, &coa, &n.CoAWindow)
 	if err != nil {
 		return linegate.NAS{}, fail(err)

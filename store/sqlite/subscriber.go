@@ -15,7 +15,8 @@ const (
 		`circuit_id, remote_id, mac, option82_policy, service_vlan, inner_vlan, qinq_enabled, ` +
 		`static_ipv4, static_ipv6, framed_ipv6_prefix, delegated_ipv6_prefix, ipv6_assignment_mode, ` +
 		`download_kbps, upload_kbps, status, framed_pool, framed_ipv6_pool, delegated_ipv6_pool, stateful_ipv6_pool, ` +
-		`session_timeout, acct_interim_interval, walled_garden_vlan, walled_garden_filter, walled_garden_pool, max_sessions, revision`
+		`session_timeout, acct_interim_interval, walled_garden_vlan, walled_garden_filter, walled_garden_pool, max_sessions, ` +
+		`line_match, more_lines, check_vlan, dns_servers, filter_id, reply_attributes, circuit_key, revision`
 	subscriberRead   = subscriberWritten + `, last_validated_at, last_validation_result, option82_mismatch_count`
 	selectSubscriber = `SELECT ` + subscriberRead + ` FROM subscribers `
 
@@ -43,7 +44,9 @@ func (s *Store) subscriberValues(sub *linegate.Subscriber) []any {
 		int64(p.Rate.DownloadKbps), int64(p.Rate.UploadKbps), string(sub.Status),
 		p.FramedPool, p.FramedIPv6Pool, p.DelegatedIPv6Pool, p.StatefulIPv6Pool,
 		seconds(p.SessionTimeout), seconds(p.AcctInterimInterval),
-		int64(p.WalledGarden.ServiceVLAN), p.WalledGarden.FilterID, p.WalledGarden.Pool, int64(p.MaxSessions), sub.Revision,
+		int64(p.WalledGarden.ServiceVLAN), p.WalledGarden.FilterID, p.WalledGarden.Pool, int64(p.MaxSessions),
+		text(p.LineMatch), text(p.MoreLines), string(p.CheckVLAN), text(p.DNSServers), p.FilterID, text(p.ReplyAttributes),
+		lineForm(p, p.CircuitID), sub.Revision,
 	}
 }
 
@@ -53,6 +56,7 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		p          linegate.NetworkProfile
 		key        string
 		sealed     []byte
+		lineKey    []byte
 		hasProfile bool
 	)
 	err := row.Scan(&sub.ID, &sub.Tenant, &key, &sub.Username, &sub.Credential.Kind, &sealed, &hasProfile,
@@ -62,7 +66,9 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		&p.Rate.DownloadKbps, &p.Rate.UploadKbps, &sub.Status,
 		&p.FramedPool, &p.FramedIPv6Pool, &p.DelegatedIPv6Pool, &p.StatefulIPv6Pool,
 		secondsColumn{&p.SessionTimeout}, secondsColumn{&p.AcctInterimInterval},
-		&p.WalledGarden.ServiceVLAN, &p.WalledGarden.FilterID, &p.WalledGarden.Pool, &p.MaxSessions, &sub.Revision,
+		&p.WalledGarden.ServiceVLAN, &p.WalledGarden.FilterID, &p.WalledGarden.Pool, &p.MaxSessions,
+		textColumn{&p.LineMatch}, textColumn{&p.MoreLines}, &p.CheckVLAN, textColumn{&p.DNSServers}, &p.FilterID, textColumn{&p.ReplyAttributes},
+		&lineKey, &sub.Revision,
 		timeColumn{&sub.Validation.LastAt}, &sub.Validation.LastResult, &sub.Validation.MismatchCount)
 	if err != nil {
 		return nil, fail(err)
@@ -85,7 +91,8 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 func lookupQueries() map[linegate.Identity]string {
 	return map[linegate.Identity]string{
 		linegate.ByUsername: subscriberByName,
-		linegate.ByCircuit:  selectSubscriber + `WHERE tenant = ? AND circuit_id = ? AND deleted_at = 0 AND circuit_id <> x'' LIMIT 2`,
+		linegate.ByCircuit:  lineQuery("circuit_id"),
+		linegate.ByLineForm: lineQuery("circuit_key"),
 		linegate.ByMAC:      selectSubscriber + `WHERE tenant = ? AND mac = ? AND deleted_at = 0 AND mac <> '' LIMIT 2`,
 	}
 }
@@ -98,7 +105,7 @@ func (s *Store) Lookup(ctx context.Context, key linegate.Key) (linegate.Lookup, 
 		return linegate.Lookup{}, nil // not a key
 	}
 	var comparable any = value
-	if by == linegate.ByCircuit {
+	if by == linegate.ByCircuit || by == linegate.ByLineForm {
 		comparable = []byte(value)
 	}
 	rows, err := statement.QueryContext(ctx, tenant, comparable)

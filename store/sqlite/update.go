@@ -154,6 +154,9 @@ func (u *update) PutSubscriber(given *linegate.Subscriber) (linegate.Outcome, er
 	} else {
 		err = u.w.exec(updateByID("subscribers", subscriberWritten), append(u.store.subscriberValues(sub), sub.ID)...)
 	}
+	if err == nil {
+		err = u.writeLines(sub, old)
+	}
 	if err != nil {
 		return "", fmt.Errorf("subscriber %q: %w", sub.Username, err)
 	}

@@ -44,6 +44,7 @@ func testNAS(t *testing.T, e engine) {
 	given.AllowMSCHAPv1 = true
 	given.CoAAddress, given.CoAPort = netip.MustParseAddr("2001:db8::7"), 1700
 	given.CoASecret, given.CoAWindow = "a secret of its own", 256
+	given.LineMatch = linegate.MatchTrim | linegate.MatchGlob
 
 	t.Run("every field comes back as it was put", func(t *testing.T) {
 		outcome, err := e.putNAS(t, given)

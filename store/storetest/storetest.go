@@ -135,7 +135,12 @@ func full(tenant, username string) *linegate.Subscriber {
 		FramedPool:          "pool4", FramedIPv6Pool: "pool6", DelegatedIPv6Pool: "pd", StatefulIPv6Pool: "na",
 		Rate:           linegate.Rate{DownloadKbps: 1_000_000, UploadKbps: 500_000},
 		SessionTimeout: 24 * time.Hour, AcctInterimInterval: 5 * time.Minute,
-		WalledGarden: linegate.WalledGarden{ServiceVLAN: 66, FilterID: "walled", Pool: "walled4"},
+		LineMatch: linegate.MatchHex | linegate.MatchFold, CheckVLAN: linegate.Option82Log,
+		MoreLines:       linegate.Lines{{CircuitID: "olt1, second;"}, {CircuitID: "\x00\x04", RemoteID: "ONT2"}, {RemoteID: "ONT3"}},
+		DNSServers:      linegate.Addresses{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
+		FilterID:        "plan100",
+		ReplyAttributes: linegate.Attributes{`Reply-Message = "a; b"`, "Idle-Timeout = 600"},
+		WalledGarden:    linegate.WalledGarden{ServiceVLAN: 66, FilterID: "walled", Pool: "walled4"},
 	}
 	return sub
 }

@@ -21,6 +21,7 @@ type Config struct {
 	Log        Log
 	Policy     linegate.Settings
 	VendorPEN  uint32 // of the vendor space that our own attributes live in
+	Dialects   string // folder of the operator's own dialects and dictionary; empty: none
 	Cache      Cache
 	Auth       Auth
 	Accounting Accounting
