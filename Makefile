@@ -11,6 +11,9 @@ PEERS    ?=
 # The least share of statements that the tests must reach, in percent.
 COVER    ?= 85
 
+# The RADIUS library that plays a NAS in tests: one that is not ours.
+PYRAD    ?= 2.6.0
+
 # Every shipped configuration of the server itself.
 CONFIGS = $(filter-out configs/prometheus-%,$(wildcard configs/*.yaml))
 
@@ -59,15 +62,16 @@ cover: tools ## Total statement coverage over all packages; fails below COVER pe
 	@go tool cover -func=bin/coverage.out | awk -v least=$(COVER) \
 		'/^total:/ { print "total coverage: " $$3; if ($$3 + 0 < least) { print "that is less than " least " %"; exit 1 } }'
 
-tools: ## Install what the tests need and Go does not bring: radclient, the dictionaries of FreeRADIUS, PostgreSQL, a C compiler for -race
+tools: ## Install what the tests need and Go does not bring: radclient, the dictionaries of FreeRADIUS, PostgreSQL, pyrad, a C compiler for -race
 	@missing=(); \
+	python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv); \
 	command -v radclient >/dev/null || missing+=(freeradius-utils); \
 	test -f /usr/share/freeradius/dictionary || missing+=(freeradius-common); \
 	[ -n "$${TEST_POSTGRES_DSN:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql); \
 	command -v "$$(go env CC)" >/dev/null || missing+=(gcc libc6-dev); \
-	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
+	if [ $${#missing[@]} -eq 0 ]; then $(MAKE) bin/pyrad/bin/python; exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "The tests need radclient, PostgreSQL and, for the race detector, a C compiler. There is no apt-get here:"; \
+		echo "The tests need radclient, PostgreSQL, Python with venv and, for the race detector, a C compiler. There is no apt-get here:"; \
 		echo "install what your system calls $${missing[*]}, then run make again."; exit 1; \
 	fi; \
 	root=(); \
@@ -76,7 +80,12 @@ tools: ## Install what the tests need and Go does not bring: radclient, the dict
 		root=(sudo); \
 	fi; \
 	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q; \
-	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"
+	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"; \
+	$(MAKE) bin/pyrad/bin/python
+
+bin/pyrad/bin/python:
+	@python3 -m venv bin/pyrad
+	@bin/pyrad/bin/pip install --quiet --disable-pip-version-check pyrad==$(PYRAD)
 
 clean: ## Remove what the other targets made
 	@rm -rf bin

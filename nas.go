@@ -3,6 +3,7 @@ package linegate
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 )
 
 // Identity is one way of finding the subscriber a request is about.
@@ -64,7 +65,20 @@ type NAS struct {
 	Learned Tristate `json:"learned_message_authenticator"`
 
 	AllowMSCHAPv1 bool `json:"allow_mschapv1"` // MS-CHAPv1 is broken; off by default
+
+	// Where and how CoA and Disconnect requests are sent (RFC 5176).
+	CoAAddress netip.Addr `json:"coa_address"` // zero: the one the NAS calls its own
+	CoAPort    uint16     `json:"coa_port"`    // 0: the dialect's
+	CoASecret  Secret     `json:"-"`           // empty: Secret
+	CoAWindow  uint16     `json:"coa_window"`  // requests under way at a time, 1 to 256; 0: DefaultCoAWindow
 }
+
+// DefaultCoAWindow is how many requests a NAS gets at a time when its entry does
+// not say; MaxCoAWindow is how many identifiers one source port has.
+const (
+	DefaultCoAWindow = 32
+	MaxCoAWindow     = 256
+)
 
 // DefaultDialect is the dialect of a NAS that names none.
 const DefaultDialect = "standard"
@@ -87,6 +101,7 @@ func (n *NAS) Learns() bool {
 // Normalize fills defaults and puts values in their one stored form.
 func (n *NAS) Normalize() {
 	n.Address = n.Address.Masked()
+	n.CoAAddress = n.CoAAddress.Unmap()
 	if n.Dialect == "" {
 		n.Dialect = DefaultDialect
 	}
@@ -111,6 +126,12 @@ func (n *NAS) Validate() error {
 	}
 	if size := len(n.Secret); size < 1 || size > 255 {
 		bad.add("secret", redacted, "1 to 255 octets")
+	}
+	if len(n.CoASecret) > 255 {
+		bad.add("coa_secret", redacted, "1 to 255 octets, or empty for the secret")
+	}
+	if n.CoAWindow > MaxCoAWindow {
+		bad.add("coa_window", strconv.Itoa(int(n.CoAWindow)), "1 to 256, or 0 for 32")
 	}
 	seen := map[Identity]bool{}
 	for _, identity := range n.Identify {
@@ -145,7 +166,20 @@ func (n *NAS) Diff(old *NAS) []FieldChange {
 	note("limit_proxy_state", string(old.LimitProxyState), string(n.LimitProxyState))
 	note("learned_message_authenticator", string(old.Learned), string(n.Learned))
 	note("allow_mschapv1", formatBool(old.AllowMSCHAPv1), formatBool(n.AllowMSCHAPv1))
+	note("coa_address", addressText(old.CoAAddress), addressText(n.CoAAddress))
+	note("coa_port", itoa(old.CoAPort), itoa(n.CoAPort))
+	if old.CoASecret != n.CoASecret {
+		note("coa_secret", "", "(changed)")
+	}
+	note("coa_window", itoa(old.CoAWindow), itoa(n.CoAWindow))
 	return changes
+}
+
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 func prefixText(p netip.Prefix) string {

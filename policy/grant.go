@@ -41,6 +41,22 @@ func Grant(facts linegate.Facts, settings linegate.Settings) (linegate.Reason, l
 	return linegate.ReasonAuthorized, granted
 }
 
+// Entitled is what a subscriber would be granted now, from its own line and with
+// the right password. admitted is false for one that would be rejected, or does not
+// exist (nil).
+func Entitled(subscriber *linegate.Subscriber, settings linegate.Settings) (grant linegate.Grant, reason linegate.Reason, admitted bool) {
+	switch {
+	case subscriber == nil:
+		return grant, linegate.ReasonUnknownSubscriber, false
+	case outOfService(subscriber) != "":
+		return grant, outOfService(subscriber), false
+	case subscriber.Profile == nil && settings.NoProfile == linegate.NoProfileReject:
+		return grant, linegate.ReasonNoProfile, false
+	}
+	reason, grant = Grant(linegate.Facts{Subscriber: subscriber, FoundBy: linegate.ByUsername}, settings)
+	return grant, reason, true
+}
+
 func grantWalledGarden(granted *linegate.Grant, garden linegate.WalledGarden) {
 	granted.ServiceVLAN = garden.ServiceVLAN
 	granted.FilterID = garden.FilterID

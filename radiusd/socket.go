@@ -40,12 +40,10 @@ type socket struct {
 // listen opens a socket. address is host:port; an empty host means all addresses
 // of both families.
 func (s *Server) listen(ctx context.Context, port Port, address string) (*socket, error) {
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepareSocket(raw) }}
-	packetConn, err := config.ListenPacket(ctx, network(address), address)
+	conn, err := openSocket(ctx, address, true)
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", port, err)
 	}
-	conn := packetConn.(*net.UDPConn)
 	_ = conn.SetReadBuffer(s.options.ReadBuffer) // the kernel may grant less: not worth failing for
 	mail, err := newMail(conn)
 	if err != nil {
@@ -56,6 +54,26 @@ func (s *Server) listen(ctx context.Context, port Port, address string) (*socket
 		replies: newReplyCache(s.options.ReplyCacheEntries, s.options.ReplyCacheTTL),
 	}, nil
 }
+
+func openSocket(ctx context.Context, address string, shared bool) (*net.UDPConn, error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepareSocket(raw, shared) }}
+	conn, err := config.ListenPacket(ctx, network(address), address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// ListenAlone opens a socket that no other shares, for who reads it by himself.
+// ReadControl reads the control messages of its packets.
+func ListenAlone(ctx context.Context, address string) (*net.UDPConn, error) {
+	return openSocket(ctx, address, false)
+}
+
+// ReadControl reads what the kernel tells with a packet. reply, made in place, makes
+// its answer leave from the address that was asked; lost is how many packets the
+// socket had no room for since it was opened.
+func ReadControl(control []byte) (reply []byte, lost uint32) { return readControl(control) }
 
 // peer is where a packet came from, and by which of our addresses: the answer
 // has to leave from that one.

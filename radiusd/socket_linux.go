@@ -11,12 +11,14 @@ import (
 // with a share of the clients.
 const sharesAddress = true
 
-// prepareSocket lets several sockets share an address, and makes the kernel tell
-// with each packet which of our addresses it was sent to and how many it dropped.
-func prepareSocket(raw syscall.RawConn) error {
+// prepareSocket makes the kernel tell with each packet which of our addresses it
+// was sent to and how many it dropped. shared lets several sockets share an address.
+func prepareSocket(raw syscall.RawConn, shared bool) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		if shared {
+			failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		}
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
 		// One of the two does not apply to the socket's family.
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)

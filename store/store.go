@@ -6,6 +6,7 @@ package store
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"linegate"
@@ -75,6 +76,17 @@ type Engine interface {
 	// gone or its state is no longer Auto.
 	LearnNAS(ctx context.Context, tenant, name string, learned linegate.Tristate) error
 
+	// BeginChanges opens the journal of a change of many sessions under a key, or the
+	// one there is. first is true once among all callers on all nodes; known is what
+	// the first of them said that the key is for. Journals are kept for 30 days.
+	BeginChanges(ctx context.Context, key, what string) (first bool, known string, err error)
+	// RecordChanges notes in an open journal what became of sessions; of several
+	// records of a session the last counts.
+	RecordChanges(ctx context.Context, key string, done []linegate.ChangeRecord) error
+	// EachChangeRecord calls fn for each session of a journal, in order of its id. A
+	// key without a journal has none.
+	EachChangeRecord(ctx context.Context, key string, fn func(linegate.ChangeRecord) error) error
+
 	// ID is the store's own, made with its first migration: it tells one store from
 	// another under the same address, and a restored backup from none.
 	ID(ctx context.Context) (string, error)
@@ -86,7 +98,7 @@ type Engine interface {
 // validate what they are given, compare it with what is stored and write only
 // a difference; each write makes an audit entry in the same transaction.
 type Tx interface {
-	// PutTenant makes the tenant.
+	// PutTenant makes or changes the tenant with that name.
 	PutTenant(linegate.Tenant) (linegate.Outcome, error)
 	// PutNAS makes or changes the NAS with that tenant and name. An address that
 	// another NAS has, of whatever tenant, is linegate.ErrConflict; a tenant that
@@ -157,6 +169,7 @@ type SessionFilter struct {
 	ID            string        // the session's own
 	AcctSessionID string
 	SubscriberID  string
+	FramedIPv4    netip.Addr
 	Limit         int // 0: no limit
 }
 

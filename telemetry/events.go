@@ -23,6 +23,8 @@ const (
 	EventNASDeleted            = "nas_deleted"
 	EventNASLearned            = "nas_learned"
 	EventTenantCreated         = "tenant_created"
+	EventTenantUpdated         = "tenant_updated"
+	EventCoAChange             = "coa_change"
 	EventPacketDropped         = "packet_dropped"
 	EventLogLinesLost          = "log_lines_lost"
 	EventLogOutputFailed       = "log_output_failed"
@@ -222,7 +224,10 @@ func auditEvent(entry *linegate.AuditEntry) string {
 			linegate.Changed: EventNASUpdated,
 			linegate.Deleted: EventNASDeleted,
 		},
-		linegate.AuditTenant: {linegate.Created: EventTenantCreated},
+		linegate.AuditTenant: {
+			linegate.Created: EventTenantCreated,
+			linegate.Changed: EventTenantUpdated,
+		},
 	}[entry.Kind][entry.Outcome]
 }
 

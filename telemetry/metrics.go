@@ -38,6 +38,7 @@ type Metrics struct {
 	nasProtection  *snapshot
 	spool          spoolReadings
 
+	coa     coaMetrics
 	vectors tenantVectors
 	mu      sync.Mutex
 	tenants map[string]*TenantMetrics
@@ -52,6 +53,7 @@ func NewMetrics() *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	m.vectors = newTenantVectors(m)
+	m.coa = newCoAMetrics(m)
 	m.defineServer()
 	m.defineSampled()
 	m.defineSpool()
@@ -122,6 +124,7 @@ func (m *Metrics) Tenant(name string) *TenantMetrics {
 	tenant, known := m.tenants[name]
 	if !known {
 		tenant = m.vectors.tenant(name)
+		m.coa.resolveChanges(tenant, name)
 		m.tenants[name] = tenant
 	}
 	return tenant

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"linegate"
 )
 
 const referenceIntro = `# Metrics
@@ -26,6 +28,10 @@ func (m *Metrics) WriteReference(to io.Writer) error {
 	}
 	page.WriteString("\n## Values of `reason` in `radius_drops_total`\n\n")
 	for _, drop := range Drops() {
+		fmt.Fprintf(page, "- `%s`\n", drop)
+	}
+	page.WriteString("\n## Values of `reason` in `radius_coa_relay_drops_total`\n\n")
+	for _, drop := range linegate.RelayDrops() {
 		fmt.Fprintf(page, "- `%s`\n", drop)
 	}
 	if _, err := io.WriteString(to, page.String()); err != nil {

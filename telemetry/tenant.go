@@ -29,6 +29,9 @@ type TenantMetrics struct {
 	conflicts   prometheus.Counter
 	accepts     prometheus.Observer
 	rejects     prometheus.Observer
+	changes     map[changeLabels]prometheus.Counter
+
+	vlanChanged, vlanUnchanged prometheus.Counter
 }
 
 // validation and mismatch are the label values of one series.

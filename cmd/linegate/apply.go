@@ -74,6 +74,7 @@ func applyFile(ctx context.Context, engine store.Engine, options applyOptions) (
 
 func newApplyCommand(c *cli) *cobra.Command {
 	var options applyOptions
+	var push bool
 	command := &cobra.Command{
 		Use:   "apply -f FILE",
 		Short: "Make the store hold the tenants, NAS and subscribers of a YAML file",
@@ -94,16 +95,19 @@ func newApplyCommand(c *cli) *cobra.Command {
 			}
 			options.cfg = cfg
 			return withMadeStore(cmd.Context(), cfg, func(engine store.Engine) error {
-				report, err := applyFile(cmd.Context(), engine, options)
-				if err != nil {
-					return fmt.Errorf("nothing was applied:\n%w", err)
-				}
-				return report.write(cmd.OutOrStdout(), c.output, options.dryRun)
+				return c.thenPush(cmd, engine, push, func() error {
+					report, err := applyFile(cmd.Context(), engine, options)
+					if err != nil {
+						return fmt.Errorf("nothing was applied:\n%w", err)
+					}
+					return report.write(cmd.OutOrStdout(), c.output, options.dryRun)
+				})
 			})
 		},
 	}
 	command.Flags().StringVarP(&options.path, "file", "f", "", "the file to apply")
 	command.Flags().BoolVar(&options.dryRun, "dry-run", false, "show what would change, and change nothing")
+	addPushFlag(command, &push)
 	_ = command.MarkFlagFilename("file", "yaml", "yml") // fails only for a flag that does not exist
 	return command
 }

@@ -42,6 +42,7 @@ type daemon struct {
 	bookkeeper *bookkeeper.Bookkeeper
 	metrics    *telemetry.Metrics
 	server     *radiusd.Server
+	live       *liveChanges
 	http       net.Listener  // nil: off
 	usable     atomic.Bool   // the store was found to be one that this program can write to
 	filled     chan struct{} // closed when memory holds every subscriber that it has room for
@@ -72,8 +73,12 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 	if d.server, err = d.newServer(ctx); err != nil {
 		return nil, errors.Join(err, d.closeSpool())
 	}
+	if d.live, err = newLiveChanges(ctx, cfg, d.engine, logger, d.metrics); err != nil {
+		return nil, errors.Join(err, d.closeSpool())
+	}
 	d.registerMetrics()
 	if err := d.open(ctx); err != nil {
+		d.live.close()
 		return nil, errors.Join(err, d.closeSpool())
 	}
 	return d, nil
@@ -137,9 +142,6 @@ func (d *daemon) open(ctx context.Context) error {
 	if err := d.server.Listen(ctx); err != nil {
 		return err
 	}
-	if len(d.cfg.Listen.CoA) > 0 {
-		d.logger.Warn("listen.coa is set, but this version has no CoA relay: nothing listens there")
-	}
 	if d.cfg.Listen.HTTP == "" {
 		return nil
 	}
@@ -200,6 +202,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	front.Go(func() error { housekeeper.keepSessionsTrue(ctx); return nil })
 	front.Go(func() error { housekeeper.dropOldRecords(ctx); return nil })
+	front.Go(func() error { d.live.run(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})
@@ -264,6 +267,7 @@ const mostAuditLines = 100
 
 // changed is told of every committed write, by whatever process.
 func (d *daemon) changed(ctx context.Context, entries []linegate.AuditEntry) {
+	d.live.changed()
 	reload := false
 	for i := range entries {
 		if i < mostAuditLines {
@@ -295,6 +299,7 @@ func (d *daemon) useNASes(nases []linegate.NAS) {
 	for _, problem := range d.server.SetNASes(nases) {
 		d.logger.Error("a NAS is not served", "error", problem.Error())
 	}
+	d.live.sender.SetNASes(nases) // the same problems again
 	d.metrics.SetNASes(nases)
 }
 

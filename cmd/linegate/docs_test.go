@@ -210,7 +210,6 @@ One YAML file. It is looked for in this order: ` + "`--config FILE`, `$LINEGATE_
 - An unknown key, a bad value or a missing file is an error, named with file and line. Try a file with
   ` + "`linegate config check FILE`" + ` before you reload.
 - SIGHUP takes over ` + "`log.level`, `log.option82_validation`" + ` and everything under ` + "`policy`" + `. The other keys need a restart.
-- ` + "`listen.coa` and a `store` in PostgreSQL" + ` are read, but this version does not serve them yet.
 - Durations are written as ` + "`90s`, `10m`, `24h`" + `, retention also as ` + "`90d`" + `, sizes as octets or with ` + "`KiB`, `MiB`, `GiB`, `TiB`" + `.
 
 This page is generated from the table that the program reads its configuration by:

@@ -57,28 +57,30 @@ type instance struct {
 	command *exec.Cmd
 	auth    string
 	acct    string
+	coa     string
 	http    string
 	log     *logLines
 }
 
-// startServer starts the server in a folder of its own.
-func startServer(t *testing.T) *instance {
+// startServer starts the server in a folder of its own, with more variables in its
+// environment.
+func startServer(t *testing.T, more ...string) *instance {
 	t.Helper()
-	s := newInstance(t)
+	s := newInstance(t, more...)
 	s.run()
 	return s
 }
 
 // newInstance is a server that is not started yet, with a SQLite store in its
 // folder.
-func newInstance(t *testing.T) *instance {
+func newInstance(t *testing.T, more ...string) *instance {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	demo, err := filepath.Abs("../../testdata/demo.yaml")
 	require.NoError(t, err)
-	return &instance{T: t, path: path, folder: folder, env: append(os.Environ(),
+	return &instance{T: t, path: path, folder: folder, env: append(append(os.Environ(), more...),
 		"LINEGATE_LISTEN_AUTH=127.0.0.1:0", "LINEGATE_LISTEN_ACCT=127.0.0.1:0", "LINEGATE_LISTEN_HTTP=127.0.0.1:0",
 		"LINEGATE_STORE=sqlite:"+filepath.Join(folder, "demo.db"), "LINEGATE_APPLY_ON_FIRST_START="+demo,
 		"LINEGATE_LOG_OPTION82_VALIDATION=all",
@@ -106,14 +108,14 @@ func (s *instance) run() {
 	s.log.await(s, "all subscribers are in memory")
 }
 
-var bannerLine = regexp.MustCompile(`^  (auth|acct|http) +(?:http://)?([0-9.:]+)`)
+var bannerLine = regexp.MustCompile(`^  (auth|acct|coa|http) +(?:http://)?([0-9.:]+)`)
 
 // readBanner learns the ports from what serve prints.
 func (s *instance) readBanner(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if found := bannerLine.FindStringSubmatch(lines.Text()); found != nil {
-			*map[string]*string{"auth": &s.auth, "acct": &s.acct, "http": &s.http}[found[1]] = found[2]
+			*map[string]*string{"auth": &s.auth, "acct": &s.acct, "coa": &s.coa, "http": &s.http}[found[1]] = found[2]
 		}
 		if strings.Contains(lines.Text(), "radclient") {
 			go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process
@@ -141,6 +143,25 @@ func (s *instance) cli(arguments ...string) string {
 	command.Stderr = &stderr
 	out, err := command.Output()
 	require.NoError(s, err, "%v: %s", arguments, stderr.String())
+	return string(out)
+}
+
+// failing runs a command that has to end with that status, and returns all it
+// prints.
+func (s *instance) failing(status int, arguments ...string) string {
+	s.Helper()
+	command := exec.Command(s.path, arguments...)
+	command.Dir, command.Env = s.folder, s.env
+	out, err := command.Output()
+	exit := (*exec.ExitError)(nil)
+	require.ErrorAs(s, err, &exit, "%v: %s", arguments, out)
+	assert.Equal(s, status, exit.ExitCode(), "%v: %s", arguments, exit.Stderr)
+	if s.Failed() {
+		s.Logf("%v: %s%s", arguments, out, exit.Stderr)
+	}
+	if len(out) == 0 {
+		return string(exit.Stderr)
+	}
 	return string(out)
 }
 

@@ -76,7 +76,7 @@ func TestServeStartsServesReloadsAndStops(t *testing.T) {
 	require.NoError(t, <-ended)
 	logged, err := os.ReadFile("linegate.log")
 	require.NoError(t, err)
-	for _, text := range []string{"network_profile_updated", "nas_created", "no CoA relay", `"msg":"stopped"`} {
+	for _, text := range []string{"network_profile_updated", "nas_created", "coa.clients names nobody", `"msg":"stopped"`} {
 		assert.Contains(t, string(logged), text)
 	}
 	assert.NotContains(t, string(logged), "0123456789abcdef")

@@ -94,7 +94,7 @@ func (c *cli) addNAS(cmd *cobra.Command, engine store.Engine, named linegate.NAS
 		if secret != "" {
 			nas.Secret = secret
 		}
-		outcome, changes, err = putNAS(tx, nas, true)
+		outcome, changes, err = putNAS(tx, nas, keptSecrets{})
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -64,7 +65,40 @@ func nasFields(dialects map[string]*dialect.Dialect) []nasField {
 			}
 			return nil
 		}},
+		{"coa_address", "an address (empty: the one that the NAS calls its own)", func(n *linegate.NAS, text string) (err error) {
+			if n.CoAAddress = (netip.Addr{}); text != "" {
+				n.CoAAddress, err = netip.ParseAddr(text)
+			}
+			if err != nil {
+				return &linegate.FieldError{Field: "coa_address", Value: text, Allowed: "an address, or empty"}
+			}
+			return nil
+		}},
+		{"coa_port", "1 to 65535 (empty: the dialect's, mostly 3799)", func(n *linegate.NAS, text string) (err error) {
+			n.CoAPort, err = setCount("coa_port", text, 1<<16-1)
+			return err
+		}},
+		{"coa_secret", "1 to 255 octets (empty: the secret)", func(n *linegate.NAS, text string) error {
+			n.CoASecret = linegate.Secret(text)
+			return nil
+		}},
+		{"coa_window", "1 to 256 requests at a time (empty: 32)", func(n *linegate.NAS, text string) (err error) {
+			n.CoAWindow, err = setCount("coa_window", text, linegate.MaxCoAWindow)
+			return err
+		}},
 	}
+}
+
+// setCount reads a number from 1 to most; empty is 0, the default.
+func setCount(field, text string, most uint64) (uint16, error) {
+	if text == "" {
+		return 0, nil
+	}
+	value, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || value == 0 || value > most {
+		return 0, &linegate.FieldError{Field: field, Value: text, Allowed: fmt.Sprintf("1 to %d, or empty", most)}
+	}
+	return uint16(value), nil
 }
 
 func setNASAddress(n *linegate.NAS, text string) error {
@@ -116,5 +150,8 @@ func nasRecord(n *linegate.NAS) record {
 		{"learned_message_authenticator", n.Learned},
 		{"limit_proxy_state", n.LimitProxyState},
 		{"allow_mschapv1", n.AllowMSCHAPv1},
+		{"coa_address", n.CoAAddress},
+		{"coa_port", n.CoAPort},
+		{"coa_window", n.CoAWindow},
 	}
 }

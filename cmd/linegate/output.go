@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -113,6 +114,11 @@ func cell(value any) string {
 		}
 	case []linegate.FieldChange:
 		text = changesText(v)
+	case map[string]int:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			text += fmt.Sprintf(", %s: %d", name, v[name])
+		}
+		text = strings.TrimPrefix(text, ", ")
 	case []string:
 		text = strings.Join(v, ",")
 	default:

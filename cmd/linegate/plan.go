@@ -88,8 +88,15 @@ func (p *plan) settleTenants() {
 func (p *plan) readTenant(item problem.Value) {
 	const prefix = "tenants."
 	tenant := linegate.Tenant{}
-	for _, entry := range item.Entries(p.found, prefix, []string{"name"}) {
-		tenant.Name, _ = p.text(entry, prefix)
+	for _, entry := range item.Entries(p.found, prefix, []string{"name", "push_changes"}) {
+		text, ok := p.text(entry, prefix)
+		switch {
+		case !ok:
+		case entry.Key == "name":
+			tenant.Name = text
+		default:
+			p.found.AddFields(entry.Value.Line(), prefix, tenant.SetPushChanges(text))
+		}
 	}
 	if p.found.AddFields(item.Line(), prefix, tenant.Validate()) {
 		return
@@ -97,14 +104,17 @@ func (p *plan) readTenant(item problem.Value) {
 	p.add(plannedObject{item.Line(), linegate.AuditTenant, tenant.Name, tenant.Name,
 		func(tx store.Tx) (linegate.Outcome, []linegate.FieldChange, error) {
 			outcome, err := tx.PutTenant(tenant)
-			return outcome, nil, err
+			if outcome != linegate.Changed {
+				return outcome, nil, err
+			}
+			return outcome, tenant.Diff(&linegate.Tenant{PushChanges: !tenant.PushChanges}), err
 		}})
 }
 
 func (p *plan) readNAS(item problem.Value) {
 	const prefix = "nas."
 	nas := linegate.NAS{Tenant: p.fallback}
-	hasSecret := false
+	keep := keptSecrets{nas: true, coa: true}
 	fields := nasFields(p.can.dialects)
 	known := []string{"tenant", "name"}
 	for _, field := range fields {
@@ -122,22 +132,29 @@ func (p *plan) readNAS(item problem.Value) {
 			field := fields[slices.IndexFunc(fields, func(f nasField) bool { return f.name == entry.Key })]
 			p.found.AddFields(entry.Value.Line(), prefix, field.set(&nas, text))
 		}
-		hasSecret = hasSecret || entry.Key == "secret" && text != ""
+		keep.nas = keep.nas && (entry.Key != "secret" || text == "")
+		keep.coa = keep.coa && entry.Key != "coa_secret"
 	}
 	p.checkTenant(item, prefix, nas.Tenant)
 	p.can.add(nas.Tenant, nas.Dialect)
 	p.add(plannedObject{item.Line(), linegate.AuditNAS, nas.Tenant, nas.Name,
-		func(tx store.Tx) (linegate.Outcome, []linegate.FieldChange, error) { return putNAS(tx, nas, hasSecret) }})
+		func(tx store.Tx) (linegate.Outcome, []linegate.FieldChange, error) { return putNAS(tx, nas, keep) }})
 }
 
-// putNAS writes a NAS; without a secret of its own it keeps the stored one.
-func putNAS(tx store.Tx, nas linegate.NAS, hasSecret bool) (linegate.Outcome, []linegate.FieldChange, error) {
+// keptSecrets are the secrets of a NAS that stay as they are stored.
+type keptSecrets struct{ nas, coa bool }
+
+// putNAS writes a NAS.
+func putNAS(tx store.Tx, nas linegate.NAS, keep keptSecrets) (linegate.Outcome, []linegate.FieldChange, error) {
 	stored, err := storedNAS(tx, nas.Tenant, nas.Name)
 	if err != nil {
 		return "", nil, err
 	}
-	if stored != nil && !hasSecret {
+	if stored != nil && keep.nas {
 		nas.Secret = stored.Secret
+	}
+	if stored != nil && keep.coa {
+		nas.CoASecret = stored.CoASecret
 	}
 	outcome, err := tx.PutNAS(nas)
 	if err != nil || outcome == linegate.Unchanged {

@@ -64,7 +64,7 @@ func newProfileGetCommand(c *cli) *cobra.Command {
 }
 
 func newProfileDeleteCommand(c *cli) *cobra.Command {
-	var yes bool
+	var yes, push bool
 	command := &cobra.Command{
 		Use:               "delete NAME",
 		Aliases:           []string{"remove"},
@@ -73,13 +73,16 @@ func newProfileDeleteCommand(c *cli) *cobra.Command {
 		ValidArgsFunction: only(c.completeUsername),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withTenant(cmd.Context(), func(engine store.Engine, tenant string) error {
-				return c.remove(cmd, engine, "profile", args[0], yes, func(tx store.Tx) error {
-					return tx.DeleteSubscriber(tenant, args[0])
+				return c.thenPush(cmd, engine, push, func() error {
+					return c.remove(cmd, engine, "profile", args[0], yes, func(tx store.Tx) error {
+						return tx.DeleteSubscriber(tenant, args[0])
+					})
 				})
 			})
 		},
 	}
 	addYesFlag(command, &yes)
+	addPushFlag(command, &push)
 	return command
 }
 

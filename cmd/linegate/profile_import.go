@@ -21,7 +21,7 @@ import (
 const mostRowErrors = 20
 
 func newProfileImportCommand(c *cli) *cobra.Command {
-	var dryRun bool
+	var dryRun, push bool
 	command := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Create and change subscribers from a CSV file (- for standard input)",
@@ -47,14 +47,17 @@ func newProfileImportCommand(c *cli) *cobra.Command {
 					return err
 				}
 				imported := &csvImport{can: can, name: args[0], tenant: tenant, source: source.File, progress: newProgress(cmd.ErrOrStderr(), "importing", source.size())}
-				if err := imported.run(cmd.Context(), engine, actor(), dryRun); err != nil {
-					return fmt.Errorf("nothing was imported:\n%w", err)
-				}
-				return show(cmd.OutOrStdout(), c.output, imported.record(dryRun))
+				return c.thenPush(cmd, engine, push, func() error {
+					if err := imported.run(cmd.Context(), engine, actor(), dryRun); err != nil {
+						return fmt.Errorf("nothing was imported:\n%w", err)
+					}
+					return show(cmd.OutOrStdout(), c.output, imported.record(dryRun))
+				})
 			})
 		},
 	}
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "check every row and count what would change, and change nothing")
+	addPushFlag(command, &push)
 	return command
 }
 

@@ -14,6 +14,7 @@ import (
 
 func newProfileSetCommand(c *cli) *cobra.Command {
 	var passwordFile string
+	var push bool
 	command := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Create a subscriber, or change the properties that are named",
@@ -25,7 +26,9 @@ func newProfileSetCommand(c *cli) *cobra.Command {
 		ValidArgsFunction: only(c.completeUsername),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withTenant(cmd.Context(), func(engine store.Engine, tenant string) error {
-				return c.setProfile(cmd, engine, tenant, args[0], passwordFile)
+				return c.thenPush(cmd, engine, push, func() error {
+					return c.setProfile(cmd, engine, tenant, args[0], passwordFile)
+				})
 			})
 		},
 	}
@@ -34,6 +37,7 @@ func newProfileSetCommand(c *cli) *cobra.Command {
 	}
 	command.Flags().StringVar(&passwordFile, "password-file", "", "file with the password on its first line, - for standard input")
 	command.MarkFlagsMutuallyExclusive("password", "password-file")
+	addPushFlag(command, &push)
 	return command
 }
 

@@ -36,6 +36,7 @@ func newRootCommand() *cobra.Command {
 		newSessionCommand(c),
 		newStoreCommand(c),
 		newMigrateCommand(c),
+		newCoACommand(c),
 		newVersionCommand(c),
 		newServeCommand(c),
 		newExplainCommand(c),

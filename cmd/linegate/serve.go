@@ -103,6 +103,9 @@ func (d *daemon) banner(out io.Writer) {
 	fmt.Fprintf(out, "Linegate %s\n", buildVersion())
 	fmt.Fprintf(out, "  auth   %s\n", joined(d.server.Addresses(radiusd.AuthPort)))
 	fmt.Fprintf(out, "  acct   %s\n", joined(d.server.Addresses(radiusd.AcctPort)))
+	if len(d.live.sockets) > 0 {
+		fmt.Fprintf(out, "  coa    %s\n", joined(d.live.addresses()))
+	}
 	if d.http != nil {
 		fmt.Fprintf(out, "  http   http://%s/  (metrics, healthz, readyz)\n", d.http.Addr())
 	}

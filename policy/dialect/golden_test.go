@@ -132,6 +132,8 @@ func goldenChanges() map[string]linegate.Change {
 			change.Grant = linegate.Grant{DelegatedIPv6Prefix: netip.MustParsePrefix("2001:db8:100::/56")}
 		case linegate.ChangeSuspend, linegate.ChangeWalledGarden:
 			change.Grant = linegate.Grant{FilterID: "garden"}
+		case linegate.ChangeLimits:
+			change.Grant = linegate.Grant{SessionTimeout: 3600, AcctInterimInterval: 600}
 		}
 		changes[string(kind)] = change
 	}

@@ -98,6 +98,17 @@ func (s *Signer) VerifyAccounting(p Packet) error {
 	return s.verifyDigest(p, [AuthenticatorSize]byte{})
 }
 
+// VerifyChange checks a CoA-Request or Disconnect-Request: its Request
+// Authenticator, and its Message-Authenticator where it has one, which is
+// calculated over a Request Authenticator of zeros (RFC 5176 sections 2.3 and 3.4).
+func (s *Signer) VerifyChange(p Packet) error {
+	if err := s.verifyDigest(p, [AuthenticatorSize]byte{}); err != nil {
+		return err
+	}
+	_, err := s.verifyMA(p, [AuthenticatorSize]byte{})
+	return err
+}
+
 // VerifyReply checks an answer to the request with that authenticator: Response
 // Authenticator, and Message-Authenticator where it has one. ma reports that it
 // had one.

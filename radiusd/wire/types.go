@@ -51,6 +51,9 @@ const (
 	NASPortID            = 87
 	FramedPool           = 88
 
+	// RFC 5176
+	ErrorCause = 101
+
 	// RFC 3162, RFC 4818, RFC 6911
 	NASIPv6Address          = 95
 	FramedIPv6Prefix        = 97

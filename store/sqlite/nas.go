@@ -11,13 +11,25 @@ import (
 
 const (
 	nasColumns = `tenant, name, address, secret, dialect, identify, ` +
-		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1, line_match`
+		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1, line_match, ` +
+		`coa_address, coa_port, coa_secret, coa_window`
 	selectNAS = `SELECT ` + nasColumns + ` FROM nas `
 	oneNAS    = selectNAS + `WHERE tenant = ? AND name = ?`
 )
 
 // sealedNAS names the row that a shared secret is sealed for.
 func sealedNAS(tenant, name string) string { return "nas/" + tenant + "/" + name }
+
+// sealedCoA names the row that a secret of its own for CoA is sealed for.
+func sealedCoA(tenant, name string) string { return sealedNAS(tenant, name) + "/coa" }
+
+// sealCoA returns nothing for no secret.
+func (s *Store) sealCoA(n *linegate.NAS) []byte {
+	if n.CoASecret == "" {
+		return []byte{}
+	}
+	return s.sealer.Seal(sealedCoA(n.Tenant, n.Name), n.CoASecret.Reveal())
+}
 
 func (s *Store) nasValues(n *linegate.NAS) []any {
 	names := make([]string, len(n.Identify))
@@ -26,16 +38,19 @@ func (s *Store) nasValues(n *linegate.NAS) []any {
 	}
 	return []any{n.Tenant, n.Name, text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
 		n.Dialect, strings.Join(names, ","),
-		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, text(n.LineMatch)}
+		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, text(n.LineMatch),
+		text(n.CoAAddress), int64(n.CoAPort), s.sealCoA(n), int64(n.CoAWindow)}
 }
 
 func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 	var (
 		sealed   []byte
+		coa      []byte
 		identify string
 	)
 	err = row.Scan(&n.Tenant, &n.Name, textColumn{&n.Address}, &sealed, &n.Dialect, &identify,
-		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, textColumn{&n.LineMatch})
+		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, textColumn{&n.LineMatch},
+		textColumn{&n.CoAAddress}, &n.CoAPort, &coa, &n.CoAWindow)
 	if err != nil {
 		return linegate.NAS{}, fail(err)
 	}
@@ -47,16 +62,22 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 		return linegate.NAS{}, fail(err)
 	}
 	n.Secret = linegate.Secret(secret)
+	if len(coa) > 0 {
+		if secret, err = s.sealer.Open(sealedCoA(n.Tenant, n.Name), coa); err != nil {
+			return linegate.NAS{}, fail(err)
+		}
+		n.CoASecret = linegate.Secret(secret)
+	}
 	return n, nil
 }
 
 // Tenants implements store.Engine, in order of name.
 func (s *Store) Tenants(ctx context.Context) (tenants []linegate.Tenant, err error) {
-	rows, err := s.lists.QueryContext(ctx, `SELECT name FROM tenants ORDER BY name`)
+	rows, err := s.lists.QueryContext(ctx, `SELECT name, push_changes FROM tenants ORDER BY name`)
 	if err == nil {
 		err = each(rows, func(row scanner) error {
 			var tenant linegate.Tenant
-			err := row.Scan(&tenant.Name)
+			err := row.Scan(&tenant.Name, &tenant.PushChanges)
 			tenants = append(tenants, tenant)
 			return err
 		})

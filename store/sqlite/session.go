@@ -90,6 +90,7 @@ func sessionConditions(filter store.SessionFilter) (where string, args []any) {
 	require(filter.ID != "", "id = ?", filter.ID)
 	require(filter.AcctSessionID != "", "acct_session_id = ?", filter.AcctSessionID)
 	require(filter.SubscriberID != "", "subscriber_id = ?", filter.SubscriberID)
+	require(filter.FramedIPv4.IsValid(), "framed_ipv4 = ?", text(filter.FramedIPv4))
 	require(filter.VLAN != 0, "service_vlan = ?", int64(filter.VLAN))
 	if len(conditions) == 0 {
 		return "", nil

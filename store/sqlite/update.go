@@ -65,12 +65,17 @@ func (u *update) requireTenant(name string) error {
 }
 
 func (u *update) tenantExists(name string) (bool, error) {
-	var found string
-	err := u.w.row(`SELECT name FROM tenants WHERE name = ?`, func(row scanner) error { return row.Scan(&found) }, name)
+	_, err := u.tenant(name)
 	if errors.Is(err, linegate.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+func (u *update) tenant(name string) (tenant linegate.Tenant, err error) {
+	err = u.w.row(`SELECT name, push_changes FROM tenants WHERE name = ?`,
+		func(row scanner) error { return row.Scan(&tenant.Name, &tenant.PushChanges) }, name)
+	return tenant, err
 }
 
 // PutTenant implements store.Tx.
@@ -78,15 +83,24 @@ func (u *update) PutTenant(tenant linegate.Tenant) (linegate.Outcome, error) {
 	if err := tenant.Validate(); err != nil {
 		return "", err
 	}
-	exists, err := u.tenantExists(tenant.Name)
-	if err != nil || exists {
-		return linegate.Unchanged, err
+	stored, err := u.tenant(tenant.Name)
+	outcome := linegate.Changed
+	switch {
+	case errors.Is(err, linegate.ErrNotFound):
+		outcome = linegate.Created
+	case err != nil:
+		return "", fmt.Errorf("tenant %s: %w", tenant.Name, err)
+	case stored == tenant:
+		return linegate.Unchanged, nil
 	}
-	if err := u.w.exec(`INSERT INTO tenants (name) VALUES (?)`, tenant.Name); err != nil {
+	err = u.w.exec(`INSERT INTO tenants (name, push_changes) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET push_changes = excluded.push_changes`,
+		tenant.Name, tenant.PushChanges)
+	if err != nil {
 		return "", fmt.Errorf("tenant %s: %w", tenant.Name, err)
 	}
-	_, err = u.audit(linegate.AuditEntry{Kind: linegate.AuditTenant, Tenant: tenant.Name, Name: tenant.Name, Outcome: linegate.Created})
-	return linegate.Created, err
+	_, err = u.audit(linegate.AuditEntry{Kind: linegate.AuditTenant, Tenant: tenant.Name, Name: tenant.Name,
+		Outcome: outcome, Changes: tenant.Diff(&stored)})
+	return outcome, err
 }
 
 // Subscriber implements store.Tx.

@@ -42,6 +42,8 @@ func testNAS(t *testing.T, e engine) {
 	given.RequireMessageAuthenticator, given.LimitProxyState = linegate.Yes, linegate.No
 	given.Learned = linegate.Auto
 	given.AllowMSCHAPv1 = true
+	given.CoAAddress, given.CoAPort = netip.MustParseAddr("2001:db8::7"), 1700
+	given.CoASecret, given.CoAWindow = "a secret of its own", 256
 	given.LineMatch = linegate.MatchTrim | linegate.MatchGlob
 
 	t.Run("every field comes back as it was put", func(t *testing.T) {
@@ -66,7 +68,7 @@ func testNAS(t *testing.T, e engine) {
 		assert.Equal(t, before, after)
 	})
 	t.Run("a change is a change", func(t *testing.T) {
-		given.Secret = "another secret"
+		given.Secret, given.CoASecret = "another secret", ""
 		outcome, err := e.putNAS(t, given)
 		require.NoError(t, err)
 		assert.Equal(t, linegate.Changed, outcome)

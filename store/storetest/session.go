@@ -213,6 +213,7 @@ func testSessionLists(t *testing.T, e engine) {
 		s.UserName = fmt.Sprintf("user%d", i%3)
 		if i == 5 {
 			s.NAS.Tenant, s.NAS.Name = "other", "bng-b"
+			s.FramedIPv4 = netip.MustParseAddr("100.64.0.5")
 		}
 		e.record(t, s)
 	}
@@ -230,6 +231,7 @@ func testSessionLists(t *testing.T, e engine) {
 		"of a user":                {store.SessionFilter{UserName: "user0"}, []string{"s3", "s0"}},
 		"of a NAS":                 {store.SessionFilter{NAS: "bng-b"}, []string{"s5"}},
 		"on a VLAN":                {store.SessionFilter{VLAN: 100}, []string{"s4", "s2", "s0"}},
+		"with an address":          {store.SessionFilter{FramedIPv4: netip.MustParseAddr("100.64.0.5")}, []string{"s5"}},
 		"no more than the limit":   {store.SessionFilter{Limit: 2}, []string{"s5", "s4"}},
 		"all conditions together":  {store.SessionFilter{Tenant: "demo", Active: true, UserName: "user2", NAS: "bng", VLAN: 100, Limit: 9}, []string{"s2"}},
 		"of a tenant that is none": {store.SessionFilter{Tenant: "' OR 1=1 --"}, nil},

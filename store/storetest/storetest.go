@@ -23,6 +23,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		"tenants stay apart":       testTenants,
 		"nas":                      testNAS,
 		"learned nas":              testLearnNAS,
+		"changes of a tenant":      testTenantChanges,
+		"journals of changes":      testJournals,
 		"audit trail":              testAudit,
 		"feed":                     testFeed,
 		"changed":                  testChanged,

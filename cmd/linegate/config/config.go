@@ -5,6 +5,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"linegate"
@@ -27,6 +28,7 @@ type Config struct {
 	Auth       Auth
 	Accounting Accounting
 	Retention  Retention
+	CoA        CoA
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string
@@ -69,6 +71,25 @@ type Auth struct {
 	Sockets           int           // per listen address
 	Pending           int           // requests that wait for the store
 	HashWorkers       int           // slow password hashes at a time
+}
+
+// CoA says how live sessions are changed, and who may ask for it over RADIUS.
+type CoA struct {
+	Source       netip.Addr    // that requests to the NAS are sent from; zero: the kernel chooses
+	Ports        int           // source ports at a time; each takes 256 requests of a NAS in 300 s
+	Timeout      time.Duration // after which a NAS counts as silent
+	Clients      []CoAClient   // of the relay
+	ReplayWindow time.Duration // how far an Event-Timestamp may lie from now; 0: any
+	Pending      int           // requests of clients under way
+}
+
+// CoAClient is a system that may send CoA and Disconnect requests to the relay. It
+// reaches the sessions of one tenant. Secret or SecretFile is set.
+type CoAClient struct {
+	Address    netip.Prefix
+	Tenant     string
+	Secret     linegate.Secret
+	SecretFile string
 }
 
 // Accounting bounds what waits to be recorded, and how long a session may be silent.

@@ -14,10 +14,11 @@ import (
 // all there is to know about it.
 type Key struct {
 	Name    string
-	Default string // as it would be written; lists with commas
-	Allowed string // what may be written, in words
-	About   string // what it is for, in one line
-	List    bool   // takes several values; with commas in the environment
+	Default string   // as it would be written; lists with commas
+	Allowed string   // what may be written, in words
+	About   string   // what it is for, in one line
+	List    bool     // takes several values; with commas in the environment
+	Parts   []string // that a value consists of, as keys of a mapping, or PART=VALUE parted by blanks; none: a single text
 	// set reads the texts of a value, exactly one unless the key takes a list. It
 	// returns the first one that is not allowed and false, or true.
 	set func(c *Config, texts []string) (bad string, ok bool)
@@ -126,6 +127,20 @@ func Keys() []Key {
 			func(c *Config) *time.Duration { return &c.Retention.Events }),
 		daysKey("retention.sessions", "400d", "how long sessions are kept after their end; 0: for ever",
 			func(c *Config) *time.Duration { return &c.Retention.Sessions }),
+		key("coa.source", "", "an address of this machine (default: the kernel chooses)", "where requests to the NAS are sent from; NAS take them from known addresses only",
+			func(c *Config, text string) (ok bool) {
+				c.CoA.Source, ok = sourceAddress(text)
+				return ok
+			}),
+		countKey("coa.ports", "256", 1, 4096, "source ports at a time; each takes 256 requests to a NAS in 300 s (RFC 5176 section 6.3)",
+			func(c *Config) *int { return &c.CoA.Ports }),
+		durationKey("coa.timeout", "30s", time.Second, time.Minute, "1s to 60s", "after how long, and up to 4 retransmissions, a NAS counts as silent (RFC 5080)",
+			func(c *Config) *time.Duration { return &c.CoA.Timeout }),
+		clientsKey(),
+		durationKey("coa.replay_window", "300s", 0, time.Hour, "0s to 1h", "how far the Event-Timestamp of a client's request may lie from now; 0s: any",
+			func(c *Config) *time.Duration { return &c.CoA.ReplayWindow }),
+		countKey("coa.pending", "1024", 1, 1<<16, "requests of clients that may wait for a NAS; more are dropped and counted",
+			func(c *Config) *int { return &c.CoA.Pending }),
 		key("apply_on_first_start", "", "a path (default: none)", "a file for `linegate apply` that serve applies when the store is empty",
 			func(c *Config, text string) bool { c.ApplyOnFirstStart = text; return true }),
 	}
@@ -137,7 +152,7 @@ var logLevels = map[string]slog.Level{
 
 // key is a setting with a single value.
 func key(name, fallback, allowed, about string, set func(*Config, string) bool) Key {
-	return Key{name, fallback, allowed, about, false, func(c *Config, texts []string) (string, bool) {
+	return Key{name, fallback, allowed, about, false, nil, func(c *Config, texts []string) (string, bool) {
 		return texts[0], set(c, texts[0])
 	}}
 }
@@ -166,7 +181,7 @@ func storeKey() Key {
 // addressesKey is a setting that takes one listen address or several.
 func addressesKey(name, fallback, about string, at func(*Config) *[]string) Key {
 	const allowed = "HOST:PORT, [IPv6]:PORT or :PORT, one or a list; [] for none"
-	return Key{name, fallback, allowed, about, true, func(c *Config, texts []string) (string, bool) {
+	return Key{name, fallback, allowed, about, true, nil, func(c *Config, texts []string) (string, bool) {
 		for _, text := range texts {
 			if !isAddress(text) {
 				return text, false
@@ -175,6 +190,27 @@ func addressesKey(name, fallback, about string, at func(*Config) *[]string) Key 
 		*at(c) = texts
 		return "", true
 	}}
+}
+
+// clientsKey is a list of clients of the relay. A bad one is shown without its
+// secret.
+func clientsKey() Key {
+	return Key{
+		Name: "coa.clients", List: true, Parts: []string{"address", "tenant", "secret", "secret_file"},
+		Allowed: "of each address (or a prefix), tenant, and secret or secret_file",
+		About:   "systems that may send CoA and Disconnect requests to listen.coa, and whose sessions they reach; see docs/coa.md",
+		set: func(c *Config, texts []string) (string, bool) {
+			c.CoA.Clients = nil
+			for _, text := range texts {
+				client, ok := parseClient(text)
+				if !ok {
+					return shownClient(text), false
+				}
+				c.CoA.Clients = append(c.CoA.Clients, client)
+			}
+			return "", true
+		},
+	}
 }
 
 func countKey(name, fallback string, least, most int, about string, at func(*Config) *int) Key {

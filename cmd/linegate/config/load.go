@@ -130,6 +130,9 @@ func (k Key) texts(value problem.Value, found *problem.List) (texts []string, ok
 	texts = []string{}
 	for _, item := range items {
 		text, single := item.Scalar()
+		if !single && k.Parts != nil {
+			text, single = k.joined(item, found)
+		}
 		if !single {
 			found.Add(item.Line(), "%s: %s is expected", k.Name, expected)
 			return nil, false
@@ -137,6 +140,19 @@ func (k Key) texts(value problem.Value, found *problem.List) (texts []string, ok
 		texts = append(texts, text)
 	}
 	return texts, true
+}
+
+// joined returns a value of several parts as one text.
+func (k Key) joined(value problem.Value, found *problem.List) (text string, ok bool) {
+	var parts []string
+	for _, entry := range value.Entries(found, k.Name+".", k.Parts) {
+		part, single := entry.Value.Scalar()
+		if !single {
+			return "", false
+		}
+		parts = append(parts, entry.Key+"="+part)
+	}
+	return strings.Join(parts, partBreak), len(parts) > 0
 }
 
 // children returns what may stand under a prefix, from the table: the names with

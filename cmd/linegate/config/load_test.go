@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +62,7 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Positive(t, none.Auth.HashWorkers)
 	assert.Equal(t, Accounting{Queue: 65536, StaleIntervals: 3, Spool: "/var/lib/linegate/linegate.db.spool", SpoolMaxBytes: 1 << 30}, none.Accounting)
 	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
+	assert.Equal(t, CoA{Ports: 256, Timeout: 30 * time.Second, ReplayWindow: 300 * time.Second, Pending: 1024}, none.CoA)
 	assert.Empty(t, none.ApplyOnFirstStart)
 
 	empty.File = ""
@@ -81,7 +83,13 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		VendorPEN:  1<<24 - 1,
 		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second, FailStatic: 8760 * time.Hour},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
-		Accounting: Accounting{Queue: 64, Spool: "/var/spool/linegate", SpoolMaxBytes: 16 << 20}, Retention: Retention{Events: 36 * time.Hour, Sessions: 730 * day}, ApplyOnFirstStart: "testdata/demo.yaml",
+		Accounting: Accounting{Queue: 64, Spool: "/var/spool/linegate", SpoolMaxBytes: 16 << 20}, Retention: Retention{Events: 36 * time.Hour, Sessions: 730 * day},
+		CoA: CoA{Source: netip.MustParseAddr("127.0.0.1"), Ports: 16, Timeout: 10 * time.Second, ReplayWindow: time.Minute, Pending: 8,
+			Clients: []CoAClient{
+				{Address: netip.MustParsePrefix("192.0.2.80/32"), Tenant: "demo", Secret: "a secret with blanks"},
+				{Address: netip.MustParsePrefix("2001:db8::/64"), Tenant: "demo", SecretFile: "/etc/linegate/billing.secret"},
+			}},
+		ApplyOnFirstStart: "testdata/demo.yaml",
 	}, full)
 }
 
