@@ -110,7 +110,9 @@ func (b books) Sessions(names []booking.Name) (sessions []*linegate.Session, err
 	return sessions, nil
 }
 
-const recordedKeys = `SELECT record_key, at FROM accounting_events WHERE record_key = ANY($1) AND at >= $2 AND at <= $3`
+// recordedKeys looks each key up by itself, as subscribersByName does.
+const recordedKeys = `SELECT e.record_key, e.at FROM unnest($1::bytea[]) AS asked (key), ` +
+	`LATERAL (SELECT record_key, at FROM accounting_events WHERE record_key = asked.key AND at >= $2 AND at <= $3 OFFSET 0) AS e`
 
 // Recorded implements booking.Engine. An event that is recorded with several times
 // counts with any of them.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -161,6 +162,40 @@ func TestNoRequestReadsAWholeTable(t *testing.T) {
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err, query)
 		assert.NotContains(t, strings.Join(plan, "\n"), "Seq Scan", query)
+	}
+}
+
+// A table that was just filled has no statistics, and the plan must be good still.
+func TestWhatABatchLooksForIsLookedUpOneByOne(t *testing.T) {
+	s := newStore(t)
+	const many = 3000
+	subs, events := make([]*linegate.Subscriber, many), make([]linegate.AccountingEvent, many)
+	for i := range many {
+		subs[i] = &linegate.Subscriber{Tenant: "demo", Username: fmt.Sprint("user", i),
+			Credential: linegate.Credential{Kind: linegate.CredentialCleartext, Value: "pw"}}
+		events[i] = start(fmt.Sprint("session", i), time.Unix(int64(i), 0))
+		events[i].NAS = linegate.NASKey{Tenant: "demo", Name: "bng", Address: prefix("192.0.2.1/32").Addr()}
+	}
+	require.NoError(t, s.Update(t.Context(), "test", func(tx store.Tx) error {
+		_, err := tx.PutTenant(linegate.Tenant{Name: "demo"})
+		_, put := tx.PutSubscribers(subs)
+		return errors.Join(err, put)
+	}))
+	require.NoError(t, s.RecordAccounting(t.Context(), events))
+	for _, test := range []struct {
+		query, condition string
+		args             []any
+	}{
+		{subscribersByName, "(username_key = name.key)", []any{"demo", make([]string, many)}},
+		{sessionsByName, "(acct_session_id = name.id)", []any{[]string{"demo"}, []string{"bng"}, []string{"192.0.2.1"}, []string{"a"}, 16}},
+		{recordedKeys, "(record_key = asked.key)", []any{[][]byte{{1}, {2}}, int64(0), int64(many * 1_000_000)}},
+	} {
+		rows, err := s.accounting.Query(t.Context(), "EXPLAIN "+test.query, test.args...)
+		require.NoError(t, err)
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		assert.Regexp(t, "Index Cond: .*"+regexp.QuoteMeta(test.condition), strings.Join(plan, "\n"))
+		assert.NotContains(t, strings.Join(plan, "\n"), "Seq Scan")
 	}
 }
 

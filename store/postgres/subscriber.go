@@ -19,8 +19,11 @@ const (
 	subscriberRead   = subscriberWritten + `, last_validated_at, last_validation_result, option82_mismatch_count`
 	selectSubscriber = `SELECT ` + subscriberRead + ` FROM subscribers `
 
-	subscriberByName  = selectSubscriber + `WHERE tenant = $1 AND username_key = $2 AND deleted_at = 0`
-	subscribersByName = selectSubscriber + `WHERE tenant = $1 AND username_key = ANY($2) AND deleted_at = 0`
+	subscriberByName = selectSubscriber + `WHERE tenant = $1 AND username_key = $2 AND deleted_at = 0`
+	// Each name is looked up by itself (OFFSET 0 keeps it so): for many at once in a
+	// table without statistics PostgreSQL would rather read the whole tenant.
+	subscribersByName = `SELECT s.* FROM unnest($2::text[]) AS name (key), ` +
+		`LATERAL (` + selectSubscriber + `WHERE tenant = $1 AND username_key = name.key AND deleted_at = 0 OFFSET 0) AS s`
 	// At most two are found: a second one makes a circuit or MAC ambiguous.
 	subscriberByCircuit = selectSubscriber + `WHERE tenant = $1 AND circuit_id = $2 AND deleted_at = 0 AND circuit_id <> '' LIMIT 2`
 	subscriberByMAC     = selectSubscriber + `WHERE tenant = $1 AND mac = $2 AND deleted_at = 0 AND mac <> '' LIMIT 2`
