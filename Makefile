@@ -6,6 +6,7 @@ MAKEFLAGS   += --no-print-directory
 
 FUZZTIME ?= 60s
 BENCH    ?= .
+SOAK     ?= 1h
 # Flags of `linegate bench peers`, e.g. --quick or --rows echo,users.
 PEERS    ?=
 # The least share of statements that the tests must reach, in percent.
@@ -39,6 +40,9 @@ check: build ## gofmt, vet, staticcheck, architecture test, every shipped config
 
 test: check tools ## check, then every test with the race detector
 	@go test -race ./...
+
+soak: tools ## Harm the database and the servers under load for SOAK, and count what was acknowledged
+	@LINEGATE_SOAK=$(SOAK) go test -race -count=1 -timeout 0 -v -run TestNothingIsLostWhateverHappensToTheDatabase ./cmd/linegate
 
 test-peers: ## Tests against foreign systems that Debian does not package
 	@echo "test-peers: nothing to run yet, no foreign system is tested against"

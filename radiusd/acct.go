@@ -40,7 +40,7 @@ func (x *exchange) acknowledge(status linegate.AcctStatus, err error) {
 		return
 	}
 	x.client.tenant.Accounting(status)
-	x.answer(reply, telemetry.ReplyAccountingResponse)
+	x.answer(reply, telemetry.ReplyAccountingResponse, x.socket.server.options.Now())
 }
 
 // readEvent reads the event and ties it to its subscriber. ok is false when the

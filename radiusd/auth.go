@@ -136,14 +136,14 @@ func (x *exchange) reply(request *linegate.Request, decision *linegate.Decision,
 	if decision.Accept {
 		code = telemetry.ReplyAccessAccept
 	}
-	x.answer(reply, code)
-	x.socket.server.observe(x, request, decision)
+	now := x.socket.server.options.Now()
+	x.answer(reply, code, now)
+	x.socket.server.observe(x, request, decision, now)
 }
 
 // observe counts the decision, writes its events and keeps the subscriber's
 // bookkeeping. None of it waits.
-func (s *Server) observe(x *exchange, request *linegate.Request, decision *linegate.Decision) {
-	now := s.options.Now()
+func (s *Server) observe(x *exchange, request *linegate.Request, decision *linegate.Decision, now time.Time) {
 	x.client.tenant.Decision(decision, now.Sub(x.received))
 	s.observeLine(x, request, decision, now)
 	check := decision.Option82.Result

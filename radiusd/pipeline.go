@@ -117,8 +117,8 @@ func (x *exchange) status() {
 }
 
 // answer sends a reply and keeps it for duplicates.
-func (x *exchange) answer(reply []byte, code telemetry.ReplyCode) {
-	x.socket.replies.finish(x.ticket, reply, x.socket.server.options.Now())
+func (x *exchange) answer(reply []byte, code telemetry.ReplyCode, now time.Time) {
+	x.socket.replies.finish(x.ticket, reply, now)
 	x.client.tenant.Reply(code)
 	x.transmit(reply)
 }

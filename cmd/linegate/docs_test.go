@@ -20,12 +20,17 @@ import (
 
 const repository = "../.."
 
-// pages returns the text of README.md, ARCHITECTURE.md and docs/*.md by path.
+// pages returns the text of README.md, ARCHITECTURE.md, docs/*.md and docs/nas/*.md
+// by path.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob(repository + "/docs/*.md")
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
+	var paths []string
+	for _, pattern := range []string{"/docs/*.md", "/docs/nas/*.md"} {
+		found, err := filepath.Glob(repository + pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		paths = append(paths, found...)
+	}
 	texts := map[string]string{}
 	for _, path := range append(paths, repository+"/README.md", repository+"/ARCHITECTURE.md") {
 		text, err := os.ReadFile(path)

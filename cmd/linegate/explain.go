@@ -29,6 +29,7 @@ type explainOptions struct {
 	user, password, circuit, remote, mac string
 	nas, source                          string
 	packet                               string
+	attributes                           []string
 }
 
 func newExplainCommand(c *cli) *cobra.Command {
@@ -56,8 +57,9 @@ func newExplainCommand(c *cli) *cobra.Command {
 	flags.StringVar(&options.nas, "nas", "", "name of the NAS that asks (default: the only one)")
 	flags.StringVar(&options.source, "source", "", "address that asks, instead of --nas")
 	flags.StringVar(&options.packet, "packet", "", "file with an Access-Request in hex, instead of the flags above")
+	flags.StringArrayVar(&options.attributes, "attr", nil, "one more attribute, 'Name = value', with the names of the dictionary; may be repeated")
 	command.MarkFlagsMutuallyExclusive("nas", "source")
-	for _, flag := range []string{"user", "password", "circuit", "remote", "mac"} {
+	for _, flag := range []string{"user", "password", "circuit", "remote", "mac", "attr"} {
 		command.MarkFlagsMutuallyExclusive("packet", flag)
 	}
 	completeFlag(command, "nas", c.completeNAS)
@@ -139,7 +141,11 @@ func explainRequest(ctx context.Context, engine store.Engine, cfg config.Config,
 	if err != nil {
 		return nil, err
 	}
-	packet, err := options.request(nas, dialects[nas.Dialect])
+	names, err := dictionary.Load(cfg.VendorPEN, cfg.Dialects)
+	if err != nil {
+		return nil, err
+	}
+	packet, err := options.request(nas, dialects[nas.Dialect], names)
 	if err != nil {
 		return nil, err
 	}
@@ -173,11 +179,11 @@ func explainRequest(ctx context.Context, engine store.Engine, cfg config.Config,
 	if assumed {
 		found.steps[1].Detail = "not checked, taken as right: give --password to check one"
 	}
-	return found, found.render(client, cfg, packet, &request, &decision)
+	return found, found.render(client, names, packet, &request, &decision)
 }
 
 // request builds the packet that the flags describe, or reads the given one.
-func (o explainOptions) request(nas linegate.NAS, spoken *dialect.Dialect) (wire.Packet, error) {
+func (o explainOptions) request(nas linegate.NAS, spoken *dialect.Dialect, names *dictionary.Dictionary) (wire.Packet, error) {
 	if o.packet != "" {
 		return readPacket(o.packet)
 	}
@@ -207,6 +213,15 @@ func (o explainOptions) request(nas linegate.NAS, spoken *dialect.Dialect) (wire
 		line.RemoteID = []byte(remote)
 	}
 	raw = spoken.AppendLine(raw, line)
+	for _, text := range o.attributes {
+		pair, err := names.ParsePair(text)
+		if err == nil {
+			raw, err = pair.Append(raw)
+		}
+		if err != nil {
+			return wire.Packet{}, fmt.Errorf("--attr: %w", err)
+		}
+	}
 	if err := signer.SignRequest(raw); err != nil {
 		return wire.Packet{}, err
 	}
@@ -249,16 +264,12 @@ func (f *storeFinder) Find(key []byte) (lookup linegate.Lookup, known bool) {
 }
 
 // render keeps the reply that the decision leads to, with names.
-func (e *explanation) render(client *radiusd.Client, cfg config.Config, packet wire.Packet, request *linegate.Request, decision *linegate.Decision) error {
+func (e *explanation) render(client *radiusd.Client, names *dictionary.Dictionary, packet wire.Packet, request *linegate.Request, decision *linegate.Decision) error {
 	raw, err := client.AppendAccessReply(nil, packet, request, decision, time.Now())
 	if err != nil {
 		return err
 	}
 	reply, err := wire.Parse(raw)
-	if err != nil {
-		return err
-	}
-	names, err := dictionary.Load(cfg.VendorPEN, cfg.Dialects)
 	if err != nil {
 		return err
 	}

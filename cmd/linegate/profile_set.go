@@ -85,7 +85,32 @@ func (c *cli) setProfile(cmd *cobra.Command, engine store.Engine, tenant, name, 
 		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s stored, but not granted with ipv6_assignment_mode %s and qinq_enabled %t\n",
 			strings.Join(subscriber.Profile.Withheld(), ", "), subscriber.Profile.IPv6Mode, subscriber.Profile.QinQEnabled)
 	}
+	if err := noteSharedLines(cmd, engine, subscriber); err != nil {
+		return err
+	}
 	return c.showChange(cmd, "username", subscriber.Username, outcome, changes)
+}
+
+// noteSharedLines tells when a line of the subscriber is another's as well, so that it
+// identifies neither.
+func noteSharedLines(cmd *cobra.Command, engine store.Engine, subscriber *linegate.Subscriber) error {
+	if subscriber.Profile == nil {
+		return nil
+	}
+	for i := range subscriber.Profile.LineCount() {
+		circuit := subscriber.Profile.LineAt(i).CircuitID
+		if circuit == "" {
+			continue
+		}
+		lookup, err := engine.Lookup(cmd.Context(), linegate.NewKey(subscriber.Tenant, linegate.ByCircuit, string(circuit)))
+		if err != nil {
+			return err
+		}
+		if lookup.Ambiguous {
+			fmt.Fprintf(cmd.ErrOrStderr(), "note: the circuit-id %s is another subscriber's as well, so it identifies neither\n", circuit)
+		}
+	}
+	return nil
 }
 
 // setting is a property and the text it is to be set to.

@@ -162,11 +162,23 @@ func (s *Signer) setMessageAuthenticator(packet []byte, authenticator [Authentic
 	}
 }
 
+// usualSize is what most packets fit in: memory on the stack for larger ones costs
+// as much to clear as their digest.
+const usualSize = 512
+
 // digest is MD5 over the packet, with the given authenticator in its header,
 // followed by the secret.
 func (s *Signer) digest(packet []byte, authenticator [AuthenticatorSize]byte) [md5.Size]byte {
+	if len(packet) <= usualSize {
+		var space [usualSize + 255]byte
+		return s.digestIn(space[:0], packet, authenticator)
+	}
 	var space [MaxPacketSize + 255]byte
-	message := append(space[:0], packet...)
+	return s.digestIn(space[:0], packet, authenticator)
+}
+
+func (s *Signer) digestIn(space, packet []byte, authenticator [AuthenticatorSize]byte) [md5.Size]byte {
+	message := append(space, packet...)
 	copy(message[4:], authenticator[:])
 	return md5.Sum(append(message, s.secret...))
 }
@@ -174,8 +186,16 @@ func (s *Signer) digest(packet []byte, authenticator [AuthenticatorSize]byte) [m
 // hmac is HMAC-MD5 over the packet, with the given authenticator in its header
 // and zeros for the Message-Authenticator at that offset.
 func (s *Signer) hmac(packet []byte, authenticator [AuthenticatorSize]byte, at int) [md5.Size]byte {
+	if len(packet) <= usualSize {
+		var space [md5.BlockSize + usualSize]byte
+		return s.hmacIn(space[:0], packet, authenticator, at)
+	}
 	var space [md5.BlockSize + MaxPacketSize]byte
-	message := append(append(space[:0], s.inner[:]...), packet...)
+	return s.hmacIn(space[:0], packet, authenticator, at)
+}
+
+func (s *Signer) hmacIn(space, packet []byte, authenticator [AuthenticatorSize]byte, at int) [md5.Size]byte {
+	message := append(append(space, s.inner[:]...), packet...)
 	body := message[md5.BlockSize:]
 	copy(body[4:], authenticator[:])
 	clear(body[at : at+md5.Size])
