@@ -19,11 +19,11 @@ PYRAD    ?= 2.6.0
 CONFIGS = $(filter-out configs/prometheus-%,$(wildcard configs/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check test test-peers fuzz bench bench-peers cover tools clean
+.PHONY: help build run check test soak test-peers fuzz bench bench-peers cover tools clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
-	@echo "  Variables: FUZZTIME=$(FUZZTIME)  BENCH=$(BENCH)  PEERS=$(PEERS)  COVER=$(COVER)"
+	@echo "  Variables: FUZZTIME=$(FUZZTIME)  BENCH=$(BENCH)  SOAK=$(SOAK)  PEERS=$(PEERS)  COVER=$(COVER)"
 
 build: ## Build bin/linegate
 	@CGO_ENABLED=0 go build -trimpath -o bin/linegate ./cmd/linegate
