@@ -88,7 +88,8 @@ type bulk struct {
 	u        *update
 	outcomes []linegate.Outcome // of all that were added, in order
 
-	entries, created, changed [][]any
+	entries, created, changed, lines [][]any
+	unlined                          []string // whose stored lines go, by id
 }
 
 // add compares a subscriber with the stored one and gathers what has to be written.
@@ -118,6 +119,9 @@ func (b *bulk) add(given *linegate.Subscriber) error {
 		return nil
 	}
 	entry.ID = sub.ID
+	if hasMoreLines(old) {
+		b.unlined = append(b.unlined, old.ID)
+	}
 	return b.gather(sub, entry)
 }
 
@@ -134,6 +138,7 @@ func (b *bulk) gather(sub *linegate.Subscriber, entry linegate.AuditEntry) error
 	} else {
 		b.changed = append(b.changed, append(values, sub.ID))
 	}
+	b.lines = append(b.lines, lineValues(sub)...)
 	b.entries, b.outcomes = append(b.entries, row), append(b.outcomes, entry.Outcome)
 	delete(b.u.seen, nameOf(sub.Tenant, sub.Username))
 	return nil
@@ -151,7 +156,14 @@ func (b *bulk) write() error {
 	if len(b.changed) > 0 {
 		statements = append(statements, updateRows("subscribers", subscriberWritten, b.changed))
 	}
+	if len(b.unlined) > 0 {
+		statements = append(statements, statement{deleteLines, []any{b.unlined}})
+	}
+	if len(b.lines) > 0 {
+		statements = append(statements, insertLines(b.lines))
+	}
 	b.entries, b.created, b.changed = b.entries[:0], b.created[:0], b.changed[:0]
+	b.lines, b.unlined = b.lines[:0], b.unlined[:0]
 	if len(statements) == 0 {
 		return nil
 	}

@@ -134,7 +134,7 @@ func TestATransactionWithAFailedWriteDoesNotCommit(t *testing.T) {
 func TestNoRequestReadsAWholeTable(t *testing.T) {
 	s := newStore(t)
 	queries := []string{feedQuery, revisionQuery, sessionsByName, recordedKeys, closeAll, recordValidation, oneNAS, subscriberByName, subscribersByName,
-		subscriberByCircuit, subscriberByMAC, dropSessions, dropEvents, releaseOldest, releasePlaces, admitPlace,
+		lineQuery("circuit_id"), lineQuery("circuit_key"), deleteLines, circuitsAfter, beginJournal, journalOf, dropRecords, dropJournals, recordsOf, subscriberByMAC, dropSessions, dropEvents, releaseOldest, releasePlaces, admitPlace,
 		updateRows("sessions", sessionChanging, [][]any{append(sessionChangingValues(&linegate.Session{}), "id")}).query}
 	for _, filter := range []store.SessionFilter{
 		{}, {Tenant: "demo"}, {UserName: "alice"}, {Tenant: "demo", UserName: "alice"}, {NAS: "bng"}, {ID: "id"}, {Active: true},
@@ -394,10 +394,10 @@ func TestAnOlderSchemaIsBroughtUpOnlyWhenAsked(t *testing.T) {
 		_, err := w.schemaVersion()
 		return errors.Join(err, s.apply(w, 1, "migrations/0001_initial.sql"))
 	}))
-	assert.EqualError(t, s.Prepare(t.Context()), "schema version is 1 and this linegate needs 2: run `linegate migrate up`")
+	assert.EqualError(t, s.Prepare(t.Context()), "schema version is 1 and this linegate needs 4: run `linegate migrate up`")
 	schema, err = Migrate(t.Context(), dsn, sealer)
 	require.NoError(t, err)
-	assert.Equal(t, 2, schema.Version)
+	assert.Equal(t, 4, schema.Version)
 	assert.NoError(t, s.CheckSchema(t.Context()))
 
 	other, err := store.OpenKeyFile(filepath.Join(t.TempDir(), "other"))

@@ -26,6 +26,9 @@ const (
 	sealCheck = "meta/seal_check"
 	storeID   = "store_id"
 
+	// circuitKeyVersion is the migration that the program has a part in.
+	circuitKeyVersion = 3
+
 	metaValue  = `SELECT value FROM meta WHERE name = $1`
 	insertMeta = `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 )
@@ -178,6 +181,11 @@ func (s *Store) apply(w *writing, number int, file string) error {
 	}
 	if err := w.exec(string(script)); err != nil {
 		return err
+	}
+	if number == circuitKeyVersion {
+		if err := w.fillCircuitKeys(); err != nil {
+			return err
+		}
 	}
 	return w.exec(`INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)`, number, micros(s.now()))
 }

@@ -11,7 +11,8 @@ import (
 
 const (
 	nasColumns = `tenant, name, address, secret, dialect, identify, ` +
-		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1`
+		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1, line_match, ` +
+		`coa_address, coa_port, coa_secret, coa_window`
 	selectNAS = `SELECT ` + nasColumns + ` FROM nas `
 	deleteNAS = `DELETE FROM nas WHERE tenant = $1 AND name = $2`
 	oneNAS    = selectNAS + `WHERE tenant = $1 AND name = $2`
@@ -20,6 +21,17 @@ const (
 // sealedNAS names the row that a shared secret is sealed for.
 func sealedNAS(tenant, name string) string { return "nas/" + tenant + "/" + name }
 
+// sealedCoA names the row that a secret of its own for CoA is sealed for.
+func sealedCoA(tenant, name string) string { return sealedNAS(tenant, name) + "/coa" }
+
+// sealCoA returns nothing for no secret.
+func (s *Store) sealCoA(n *linegate.NAS) []byte {
+	if n.CoASecret == "" {
+		return []byte{}
+	}
+	return s.sealer.Seal(sealedCoA(n.Tenant, n.Name), n.CoASecret.Reveal())
+}
+
 func (s *Store) nasValues(n *linegate.NAS) []any {
 	names := make([]string, len(n.Identify))
 	for i, identity := range n.Identify {
@@ -27,16 +39,19 @@ func (s *Store) nasValues(n *linegate.NAS) []any {
 	}
 	return []any{n.Tenant, n.Name, text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
 		told(n.Dialect), strings.Join(names, ","),
-		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1}
+		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, text(n.LineMatch),
+		text(n.CoAAddress), int64(n.CoAPort), s.sealCoA(n), int64(n.CoAWindow)}
 }
 
 func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 	var (
 		sealed   []byte
+		coa      []byte
 		identify string
 	)
 	err = row.Scan(&n.Tenant, &n.Name, textColumn{&n.Address}, &sealed, toldColumn{&n.Dialect}, &identify,
-		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1)
+		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, textColumn{&n.LineMatch},
+		textColumn{&n.CoAAddress}, &n.CoAPort, &coa, &n.CoAWindow)
 	if err != nil {
 		return linegate.NAS{}, fail(err)
 	}
@@ -48,6 +63,12 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 		return linegate.NAS{}, fail(err)
 	}
 	n.Secret = linegate.Secret(secret)
+	if len(coa) > 0 {
+		if secret, err = s.sealer.Open(sealedCoA(n.Tenant, n.Name), coa); err != nil {
+			return linegate.NAS{}, fail(err)
+		}
+		n.CoASecret = linegate.Secret(secret)
+	}
 	return n, nil
 }
 
@@ -55,10 +76,10 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 func (s *Store) Tenants(ctx context.Context) (tenants []linegate.Tenant, err error) {
 	err = s.each(ctx, s.lists, func(row scanner) error {
 		var tenant linegate.Tenant
-		err := row.Scan(&tenant.Name)
+		err := row.Scan(&tenant.Name, &tenant.PushChanges)
 		tenants = append(tenants, tenant)
 		return fail(err)
-	}, `SELECT name FROM tenants ORDER BY name`)
+	}, `SELECT name, push_changes FROM tenants ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("list of tenants: %w", err)
 	}

@@ -78,6 +78,7 @@ func sessionsQuery(filter store.SessionFilter) (query string, args []any) {
 	require(filter.ID != "", "id", told(filter.ID))
 	require(filter.AcctSessionID != "", "acct_session_id", told(filter.AcctSessionID))
 	require(filter.SubscriberID != "", "subscriber_id", told(filter.SubscriberID))
+	require(filter.FramedIPv4.IsValid(), "framed_ipv4", text(filter.FramedIPv4))
 	require(filter.VLAN != 0, "service_vlan", int64(filter.VLAN))
 	if filter.Active {
 		conditions = append(conditions, "stopped_at = 0") // written out, as the indexes have it

@@ -18,7 +18,7 @@ import (
 // apart so that a slow list or a long import keeps no lookup and no accounting
 // waiting. One more connection listens for changes.
 type Options struct {
-	Lookups    int32 // lookups, admissions and the change feed; default 8
+	Lookups    int32 // lookups, admissions, journals and the change feed; default 8
 	Accounting int32 // recording of accounting; default 4
 	Updates    int32 // writes of tenants, NAS and subscribers, which go one by one anyway; default 2
 	Lists      int32 // lists, counts and upkeep; default 4

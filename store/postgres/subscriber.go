@@ -15,7 +15,8 @@ const (
 		`circuit_id, remote_id, mac, option82_policy, service_vlan, inner_vlan, qinq_enabled, ` +
 		`static_ipv4, static_ipv6, framed_ipv6_prefix, delegated_ipv6_prefix, ipv6_assignment_mode, ` +
 		`download_kbps, upload_kbps, status, framed_pool, framed_ipv6_pool, delegated_ipv6_pool, stateful_ipv6_pool, ` +
-		`session_timeout, acct_interim_interval, walled_garden_vlan, walled_garden_filter, walled_garden_pool, max_sessions, revision`
+		`session_timeout, acct_interim_interval, walled_garden_vlan, walled_garden_filter, walled_garden_pool, max_sessions, ` +
+		`line_match, more_lines, check_vlan, dns_servers, filter_id, reply_attributes, circuit_key, revision`
 	subscriberRead   = subscriberWritten + `, last_validated_at, last_validation_result, option82_mismatch_count`
 	selectSubscriber = `SELECT ` + subscriberRead + ` FROM subscribers `
 
@@ -24,9 +25,8 @@ const (
 	// table without statistics PostgreSQL would rather read the whole tenant.
 	subscribersByName = `SELECT s.* FROM unnest($2::text[]) AS name (key), ` +
 		`LATERAL (` + selectSubscriber + `WHERE tenant = $1 AND username_key = name.key AND deleted_at = 0 OFFSET 0) AS s`
-	// At most two are found: a second one makes a circuit or MAC ambiguous.
-	subscriberByCircuit = selectSubscriber + `WHERE tenant = $1 AND circuit_id = $2 AND deleted_at = 0 AND circuit_id <> '' LIMIT 2`
-	subscriberByMAC     = selectSubscriber + `WHERE tenant = $1 AND mac = $2 AND deleted_at = 0 AND mac <> '' LIMIT 2`
+	// At most two are found: a second one makes a MAC ambiguous, as it does a line.
+	subscriberByMAC = selectSubscriber + `WHERE tenant = $1 AND mac = $2 AND deleted_at = 0 AND mac <> '' LIMIT 2`
 )
 
 // sealedSubscriber names the row that a credential is sealed for.
@@ -50,7 +50,9 @@ func (s *Store) subscriberValues(sub *linegate.Subscriber) []any {
 		int64(p.Rate.DownloadKbps), int64(p.Rate.UploadKbps), string(sub.Status),
 		told(p.FramedPool), told(p.FramedIPv6Pool), told(p.DelegatedIPv6Pool), told(p.StatefulIPv6Pool),
 		seconds(p.SessionTimeout), seconds(p.AcctInterimInterval),
-		int64(p.WalledGarden.ServiceVLAN), told(p.WalledGarden.FilterID), told(p.WalledGarden.Pool), int64(p.MaxSessions), sub.Revision,
+		int64(p.WalledGarden.ServiceVLAN), told(p.WalledGarden.FilterID), told(p.WalledGarden.Pool), int64(p.MaxSessions),
+		text(p.LineMatch), text(p.MoreLines), string(p.CheckVLAN), text(p.DNSServers), told(p.FilterID), text(p.ReplyAttributes),
+		lineForm(p, p.CircuitID), sub.Revision,
 	}
 }
 
@@ -60,6 +62,7 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		p          linegate.NetworkProfile
 		key        string
 		sealed     []byte
+		lineKey    []byte // follows from the circuit-id
 		hasProfile bool
 	)
 	err := row.Scan(&sub.ID, &sub.Tenant, &key, toldColumn{&sub.Username}, &sub.Credential.Kind, &sealed, &hasProfile,
@@ -69,7 +72,9 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		&p.Rate.DownloadKbps, &p.Rate.UploadKbps, &sub.Status,
 		toldColumn{&p.FramedPool}, toldColumn{&p.FramedIPv6Pool}, toldColumn{&p.DelegatedIPv6Pool}, toldColumn{&p.StatefulIPv6Pool},
 		secondsColumn{&p.SessionTimeout}, secondsColumn{&p.AcctInterimInterval},
-		&p.WalledGarden.ServiceVLAN, toldColumn{&p.WalledGarden.FilterID}, toldColumn{&p.WalledGarden.Pool}, &p.MaxSessions, &sub.Revision,
+		&p.WalledGarden.ServiceVLAN, toldColumn{&p.WalledGarden.FilterID}, toldColumn{&p.WalledGarden.Pool}, &p.MaxSessions,
+		textColumn{&p.LineMatch}, textColumn{&p.MoreLines}, &p.CheckVLAN, textColumn{&p.DNSServers}, toldColumn{&p.FilterID}, textColumn{&p.ReplyAttributes},
+		&lineKey, &sub.Revision,
 		timeColumn{&sub.Validation.LastAt}, &sub.Validation.LastResult, &sub.Validation.MismatchCount)
 	if err != nil {
 		return nil, fail(err)
@@ -94,7 +99,9 @@ func lookupQuery(key linegate.Key) (query string, args []any, ok bool) {
 	case linegate.ByUsername:
 		return subscriberByName, []any{told(tenant), told(value)}, true
 	case linegate.ByCircuit:
-		return subscriberByCircuit, []any{told(tenant), []byte(value)}, true
+		return lineQuery("circuit_id"), []any{told(tenant), []byte(value)}, true
+	case linegate.ByLineForm:
+		return lineQuery("circuit_key"), []any{told(tenant), []byte(value)}, true
 	case linegate.ByMAC:
 		return subscriberByMAC, []any{told(tenant), told(value)}, true
 	}

@@ -77,31 +77,45 @@ func (u *update) requireTenant(name string) error {
 }
 
 func (u *update) tenantExists(name string) (bool, error) {
-	var found string
-	err := u.w.row([]any{&found}, `SELECT name FROM tenants WHERE name = $1`, told(name))
+	_, err := u.tenant(name)
 	if errors.Is(err, linegate.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
+func (u *update) tenant(name string) (tenant linegate.Tenant, err error) {
+	err = u.w.row([]any{&tenant.Name, &tenant.PushChanges}, `SELECT name, push_changes FROM tenants WHERE name = $1`, told(name))
+	return tenant, err
+}
+
+const putTenant = `INSERT INTO tenants (name, push_changes) VALUES ($1, $2) ` +
+	`ON CONFLICT (name) DO UPDATE SET push_changes = excluded.push_changes`
+
 // PutTenant implements store.Tx.
 func (u *update) PutTenant(tenant linegate.Tenant) (linegate.Outcome, error) {
 	if err := tenant.Validate(); err != nil {
 		return "", err
 	}
-	exists, err := u.tenantExists(tenant.Name)
-	if err != nil || exists {
-		return linegate.Unchanged, err
+	stored, err := u.tenant(tenant.Name)
+	outcome := linegate.Changed
+	switch {
+	case errors.Is(err, linegate.ErrNotFound):
+		outcome = linegate.Created
+	case err != nil:
+		return "", fmt.Errorf("tenant %s: %w", tenant.Name, err)
+	case stored == tenant:
+		return linegate.Unchanged, nil
 	}
-	entry, _, err := u.auditOne(linegate.AuditEntry{Kind: linegate.AuditTenant, Tenant: tenant.Name, Name: tenant.Name, Outcome: linegate.Created})
+	entry, _, err := u.auditOne(linegate.AuditEntry{Kind: linegate.AuditTenant, Tenant: tenant.Name, Name: tenant.Name,
+		Outcome: outcome, Changes: tenant.Diff(&stored)})
 	if err == nil {
-		err = u.w.execAll([]statement{entry, {`INSERT INTO tenants (name) VALUES ($1)`, []any{tenant.Name}}})
+		err = u.w.execAll([]statement{entry, {putTenant, []any{tenant.Name, tenant.PushChanges}}})
 	}
 	if err != nil {
 		return "", fmt.Errorf("tenant %s: %w", tenant.Name, err)
 	}
-	return linegate.Created, nil
+	return outcome, nil
 }
 
 // Subscriber implements store.Tx.
@@ -172,7 +186,8 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 	if err == nil {
 		err = u.w.execAll([]statement{entry,
 			{`UPDATE subscribers SET deleted_at = $1, revision = $2, credential_kind = '', credential = '' WHERE id = $3`,
-				[]any{micros(u.store.now()), revision, old.ID}}})
+				[]any{micros(u.store.now()), revision, old.ID}},
+			{deleteLines, []any{[]string{old.ID}}}})
 	}
 	if err != nil {
 		return fmt.Errorf("subscriber %q: %w", username, err)
