@@ -1,6 +1,7 @@
 package coa
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -120,39 +121,32 @@ type retried struct {
 }
 
 func newMassRun(ctx context.Context, m *Mass, total int) *massRun {
-	r := &massRun{Mass: m, rounds: m.Rounds, again: m.Pause, problems: map[string]bool{},
+	r := &massRun{Mass: m, rounds: cmp.Or(m.Rounds, defaultRounds), again: cmp.Or(m.Pause, defaultPause), problems: map[string]bool{},
 		records: make(chan linegate.ChangeRecord, journalBatch), kept: make(chan error, 1),
 		tally: Tally{Total: total, Results: map[linegate.ChangeResult]int{}, Causes: map[linegate.ErrorCause]int{}}}
-	if r.rounds <= 0 {
-		r.rounds = defaultRounds
-	}
-	if r.again <= 0 {
-		r.again = defaultPause
-	}
-	grace := m.Grace
-	if grace <= 0 {
-		grace = defaultGrace
-	}
 	limit := rate.Inf
 	if m.Rate > 0 {
 		limit = rate.Limit(m.Rate)
 	}
 	r.limiter = rate.NewLimiter(limit, 1)
 	r.starting, r.stop = context.WithCancelCause(ctx)
-	working, end := context.WithCancel(context.WithoutCancel(ctx))
-	r.working = working
-	unhook := context.AfterFunc(r.starting, func() {
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			end()
-		case <-working.Done():
-		}
-	})
+	var end context.CancelFunc
+	r.working, end = context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(r.starting, func() { r.grace(cmp.Or(m.Grace, defaultGrace), end) })
 	r.release = func() { unhook(); end(); r.stop(nil) }
 	go func() { r.kept <- r.keep() }() // end waits for it
 	return r
+}
+
+// grace ends what is under way after a time, unless it has ended by itself.
+func (r *massRun) grace(after time.Duration, end context.CancelFunc) {
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		end()
+	case <-r.working.Done():
+	}
 }
 
 // round gives each order once, the NAS beside one another.

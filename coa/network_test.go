@@ -20,11 +20,10 @@ import (
 type network struct {
 	nas func(request received)
 
-	mu    sync.Mutex
-	next  uint16
-	open  int
-	most  int
-	clock time.Time
+	mu   sync.Mutex
+	next uint16
+	open int
+	most int
 }
 
 // received is one request that came to the NAS.

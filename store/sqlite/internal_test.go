@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -134,6 +135,31 @@ func TestATransactionWithAFailedWriteDoesNotCommit(t *testing.T) {
 	assert.Empty(t, tenants)
 }
 
+func TestJournalsAreDroppedAfterTheirTime(t *testing.T) {
+	s := newStore(t)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.now = func() time.Time { return now }
+	begin := func(key string) (first bool) {
+		first, _, err := s.BeginChanges(t.Context(), key, "disconnect")
+		require.NoError(t, err)
+		return first
+	}
+	count := func(key string) (records int) {
+		require.NoError(t, s.EachChangeRecord(t.Context(), key, func(linegate.ChangeRecord) error { records++; return nil }))
+		return records
+	}
+	require.True(t, begin("old"))
+	require.NoError(t, s.RecordChanges(t.Context(), "old", []linegate.ChangeRecord{{SessionID: "a", Result: linegate.ChangeAcked, At: now}}))
+	now = now.Add(journalKept)
+	require.True(t, begin("younger"))
+	require.Equal(t, 1, count("old"))
+	now = now.Add(time.Second)
+	require.True(t, begin("youngest"))
+	assert.Zero(t, count("old"))
+	assert.True(t, begin("old"))
+	assert.False(t, begin("younger"))
+}
+
 func TestDamagedRowsAreErrorsAndNoPanics(t *testing.T) {
 	for name, test := range map[string]struct {
 		damage string
@@ -157,6 +183,14 @@ func TestDamagedRowsAreErrorsAndNoPanics(t *testing.T) {
 		"a session with a broken prefix, on the way to an event": {`UPDATE sessions SET framed_ipv6_prefix = '::/999'`, func(s *Store) error {
 			return s.RecordAccounting(t.Context(), []linegate.AccountingEvent{{Status: linegate.AcctStop, AcctSessionID: "s"}})
 		}},
+		"a secret for changes that was not sealed for it": {`UPDATE nas SET coa_secret = secret`, func(s *Store) error {
+			_, err := s.NASes(t.Context(), "demo")
+			return err
+		}},
+		"a record of a change with a cause that is none": {`INSERT INTO change_journals VALUES ('k', '', 0);
+			INSERT INTO change_records VALUES ('k', 's', 'acked', -1, 0, 0)`, func(s *Store) error {
+			return s.EachChangeRecord(t.Context(), "k", func(linegate.ChangeRecord) error { return nil })
+		}},
 		"a seal check that is too short": {`UPDATE meta SET value = x'00'`, func(s *Store) error { return s.checkSeal(t.Context()) }},
 		"a seal check that is gone":      {`DELETE FROM meta`, func(s *Store) error { return s.checkSeal(t.Context()) }},
 	} {
@@ -166,7 +200,8 @@ func TestDamagedRowsAreErrorsAndNoPanics(t *testing.T) {
 				_, err := tx.PutTenant(linegate.Tenant{Name: "demo"})
 				_, put := tx.PutSubscriber(&linegate.Subscriber{Tenant: "demo", Username: "alice",
 					Credential: linegate.Credential{Kind: linegate.CredentialCleartext, Value: "pw"}})
-				return errors.Join(err, put)
+				_, nas := tx.PutNAS(linegate.NAS{Tenant: "demo", Name: "bng", Address: netip.MustParsePrefix("192.0.2.1/32"), Secret: "s", CoASecret: "c"})
+				return errors.Join(err, put, nas)
 			}))
 			require.NoError(t, s.RecordAccounting(t.Context(), []linegate.AccountingEvent{{Status: linegate.AcctStart, AcctSessionID: "s"}}))
 			require.NoError(t, test.read(s))
