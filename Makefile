@@ -39,7 +39,7 @@ check: build ## gofmt, vet, staticcheck, architecture test, every shipped config
 	@for config in $(CONFIGS); do ./bin/linegate config check "$$config"; done
 
 test: check tools ## check, then every test with the race detector
-	@go test -race ./...
+	@go test -race -timeout 30m ./...
 
 soak: tools ## Harm the database and the servers under load for SOAK, and count what was acknowledged
 	@LINEGATE_SOAK=$(SOAK) go test -race -count=1 -timeout 0 -v -run TestNothingIsLostWhateverHappensToTheDatabase ./cmd/linegate
