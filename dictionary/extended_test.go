@@ -112,3 +112,28 @@ func TestAnOperatorsFileTakesTheShippedOnesPlace(t *testing.T) {
 	_, err = Load(9, "")
 	assert.ErrorContains(t, err, "Cisco")
 }
+
+func TestEveryTypeNameOfRFC8044AndOfFreeRADIUSIsKnown(t *testing.T) {
+	for name, want := range map[string]Type{
+		"text": TypeString, "STRING": TypeString, "uint8": TypeByte, "uint16": TypeShort, "uint32": TypeInteger, "uint64": TypeInteger64,
+		"time": TypeDate, "ipv4addr": TypeIPv4, "struct": TypeRaw, "vsa": TypeRaw, "octets[16]": TypeOctets, "quaternion": TypeOctets,
+		"tlv": TypeTLV, "evs": TypeEVS, "combo-ip": TypeCombo, "signed": TypeSigned, "ifid": TypeIfID,
+	} {
+		assert.Equal(t, want, parseType(name), name)
+	}
+}
+
+func TestSubAttributesAreTakenOutOneByOne(t *testing.T) {
+	d := standard(t)
+	attribute, _ := d.Lookup("Cisco-AVPair")
+	number, value, rest, ok := attribute.Next([]byte{1, 3, 'x', 2, 2})
+	assert.True(t, ok)
+	assert.EqualValues(t, 1, number)
+	assert.Equal(t, "x", string(value))
+	number, value, rest, ok = attribute.Next(rest)
+	assert.True(t, ok)
+	assert.EqualValues(t, 2, number)
+	assert.Empty(t, value)
+	_, _, _, ok = attribute.Next(rest)
+	assert.False(t, ok)
+}

@@ -93,3 +93,17 @@ func TestExplainTellsWhoseLineItIs(t *testing.T) {
 	decision.LineShared = true
 	assert.Contains(t, detail(), "several subscribers")
 }
+
+func TestAPatternMatchesNoFieldThatIsAbsentAndIdentifiesNobody(t *testing.T) {
+	profile := &linegate.NetworkProfile{CircuitID: "*", Option82Policy: linegate.Option82Enforce, LineMatch: linegate.MatchGlob}
+	assert.Equal(t, linegate.Option82Mismatch, policy.CheckOption82(profile, 0, linegate.AccessLine{RemoteID: []byte("ONT1")}).Result)
+	assert.Equal(t, linegate.Option82Match, policy.CheckOption82(profile, 0, line("anything", "")).Result)
+
+	subscriber := alice(func(s *linegate.Subscriber) {
+		withoutPassword(s)
+		s.Profile.CircuitID, s.Profile.LineMatch = "olt*", linegate.MatchGlob
+	})
+	request := &linegate.Request{NAS: &linegate.NAS{}, Line: line("olt1", "ONT1")}
+	decision := policy.Decide(request, linegate.Facts{Subscriber: subscriber, FoundBy: linegate.ByMAC}, linegate.Settings{})
+	assert.Equal(t, linegate.ReasonLineNotIdentified, decision.Reason)
+}

@@ -120,3 +120,30 @@ func TestCarriersThatDisagreeAreCountedAndLoggedOnce(t *testing.T) {
 	b.awaitLog(log, `"event":"carrier_conflict"`)
 	assert.Equal(t, 1, strings.Count(log.String(), `"event":"carrier_conflict"`))
 }
+
+// known is a Finder in memory.
+type known map[linegate.Key]linegate.Lookup
+
+func (k known) Find(key []byte) (linegate.Lookup, bool) { return k[linegate.Key(key)], true }
+
+func TestWhoOnlyLooksAlikeIsNotFound(t *testing.T) {
+	finder := known{}
+	for _, key := range onCircuit("10", "OLT1").Keys() {
+		finder[key] = linegate.Lookup{Subscriber: onCircuit("10", "OLT1")}
+	}
+	request := &linegate.Request{NAS: &linegate.NAS{Tenant: "demo", Identify: linegate.DefaultIdentities()},
+		Line: linegate.AccessLine{CircuitID: []byte("olt1")}}
+	facts, _ := radiusd.Identify(request, finder, &radiusd.Scratch{})
+	assert.Nil(t, facts.Subscriber)
+	request.NAS.LineMatch = linegate.MatchFold
+	facts, _ = radiusd.Identify(request, finder, &radiusd.Scratch{})
+	assert.Equal(t, "10", facts.Subscriber.Username)
+	assert.Equal(t, linegate.ByCircuit, facts.FoundBy)
+
+	finder[linegate.NewKey("demo", linegate.ByLineForm, "olt1")] = linegate.Lookup{Ambiguous: true}
+	facts, _ = radiusd.Identify(request, finder, &radiusd.Scratch{})
+	assert.True(t, facts.Ambiguous)
+	request.NAS.LineMatch = 0
+	facts, _ = radiusd.Identify(request, finder, &radiusd.Scratch{})
+	assert.False(t, facts.Ambiguous, "octets are what counts here, and they are nobody's")
+}

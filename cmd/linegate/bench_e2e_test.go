@@ -34,6 +34,10 @@ func TestBenchCountsWhatTheStoreHolds(t *testing.T) {
 	subscribers := filepath.Join(s.folder, "subs.csv")
 	require.NoError(t, os.WriteFile(subscribers, []byte(s.cli("bench", "subscribers", "--count", "40")), 0o600))
 	s.cli("profile", "import", subscribers)
+	// Accounting is tied to whom memory knows: the import has to be followed, and each
+	// subscriber asked for once.
+	s.log.await(s, `"username":"sub0000040"`)
+	s.bench("auth", "--server", s.auth, "--subscribers", subscribers, "--wrong", "0%", "--duration", "1s")
 
 	list := filepath.Join(s.folder, "sessions.csv")
 	scheduled := s.bench("acct", "--server", s.acct, "--subscribers", subscribers, "--tries", "10", "--list", list, "--prefix", "scheduled-",

@@ -59,6 +59,11 @@ func newNASAddCommand(c *cli) *cobra.Command {
 		},
 	}
 	for _, field := range nasFields(nil) {
+		if field.name == "dialect" {
+			command.Flags().String(field.name, "", field.allowed+", or one of your own")
+			completeFlag(command, field.name, c.completeDialect)
+			continue
+		}
 		addFieldFlag(command, field.name, field.allowed)
 	}
 	command.Flags().StringVar(&secretFile, "secret-file", "", "file with the secret on its first line, - for standard input")

@@ -242,11 +242,18 @@ func subscriberField(name string) linegate.Field {
 	return fields[slices.IndexFunc(fields, func(f linegate.Field) bool { return f.Name == name })]
 }
 
-// text returns the value of a key. identify and line_match may be a list, which is joined by
-// commas; any other list, and a mapping, is noted, with ok false.
+// listSeparators are the keys that may hold a list, and what parts its items in the
+// one text that it stands for.
+var listSeparators = map[string]string{
+	"identify": ",", "line_match": ",", "dns_servers": ",", "more_lines": "; ", "reply_attributes": "; ",
+}
+
+// text returns the value of a key. Those of listSeparators may be a list, which is
+// joined; any other list, and a mapping, is noted, with ok false.
 func (p *plan) text(entry problem.Entry, prefix string) (text string, ok bool) {
 	items := []problem.Value{entry.Value}
-	if entry.Key == "identify" || entry.Key == "line_match" {
+	separator, listed := listSeparators[entry.Key]
+	if listed {
 		items = entry.Value.List()
 	}
 	var texts []string
@@ -258,7 +265,7 @@ func (p *plan) text(entry problem.Entry, prefix string) (text string, ok bool) {
 		}
 		texts = append(texts, text)
 	}
-	return strings.Join(texts, ","), true
+	return strings.Join(texts, separator), true
 }
 
 func (p *plan) checkTenant(item problem.Value, prefix, tenant string) {

@@ -101,6 +101,17 @@ func TestWhatADialectCantSayIsFoundByProperty(t *testing.T) {
 	}
 }
 
+func TestTheGreatestRateIsThatOfTheAttributeInKbit(t *testing.T) {
+	grant := linegate.Grant{Rate: linegate.Rate{DownloadKbps: 4_294_968, UploadKbps: 5_000_000}}
+	bad := dialect.Builtin(documentationPEN)["h3c"].Check(&grant, false)
+	require.Len(t, bad, 2, "both at once")
+	for _, field := range bad {
+		assert.Equal(t, "at most 4294967 on a NAS that speaks h3c", field.Allowed, field.Field)
+	}
+	grant.Rate = linegate.Rate{DownloadKbps: 4_294_967, UploadKbps: 4_294_967}
+	assert.Empty(t, dialect.Builtin(documentationPEN)["h3c"].Check(&grant, false))
+}
+
 func TestTheDialectsOfTheHotPathDoNotAllocate(t *testing.T) {
 	for name, file := range map[string]string{
 		"standard": "line-dsl-forum", "mikrotik": "line-dhcp", "huawei": "line-bras", "cisco-iosxe": "line-isg", "juniper": "line-dhcp-options",

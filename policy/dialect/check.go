@@ -27,13 +27,26 @@ func (d *Dialect) Check(grant *linegate.Grant, garden bool) linegate.FieldErrors
 		if reason := d.silent(t, &from, garden); reason != "" {
 			bad = append(bad, &linegate.FieldError{Field: property, Value: valueOf(t, grant), Allowed: "dialect " + d.name + ": " + reason})
 		}
-		if name, most := overflow(d.topics[t].statements, &from); name != "" {
-			f, _ := fieldNamed(name)
-			n, _ := from.number(f)
-			bad = append(bad, &linegate.FieldError{Field: name, Value: fmt.Sprint(n), Allowed: fmt.Sprintf("at most %d on a NAS that speaks %s", most, d.name)})
-		}
+		bad = append(bad, d.overflowing(t, &from)...)
 	}
 	return append(bad, d.checkExtra(grant.ReplyAttributes)...)
+}
+
+// overflowing lists the fields of a topic whose numbers their attributes can't hold,
+// each once.
+func (d *Dialect) overflowing(t topic, from *source) (bad linegate.FieldErrors) {
+	seen := map[string]bool{}
+	for i := range d.topics[t].statements {
+		name, most := d.topics[t].statements[i].overflows(from)
+		if name == "" || seen[name] {
+			continue
+		}
+		seen[name] = true
+		f, _ := fieldNamed(name)
+		n, _ := from.number(f)
+		bad = append(bad, &linegate.FieldError{Field: name, Value: fmt.Sprint(n), Allowed: fmt.Sprintf("at most %d on a NAS that speaks %s", most, d.name)})
+	}
+	return bad
 }
 
 // silent returns why nothing would be said of a topic that has statements, or of

@@ -144,7 +144,7 @@ func TestEveryGrantIsWrittenByteForByte(t *testing.T) {
 	for name, spoken := range dialect.Builtin(documentationPEN) {
 		for grantName, grant := range goldenGrants() {
 			t.Run(name+"/"+grantName, func(t *testing.T) {
-				compareGolden(t, name, "grant-"+grantName, "The grant of golden_test.go in this dialect.", spoken.AppendGrant(nil, &grant))
+				compareGolden(t, name, "grant-"+grantName, "The grant of golden_test.go, octet for octet as radclient 3.2.1 writes it (radclient_test.go).", spoken.AppendGrant(nil, &grant))
 			})
 		}
 	}
@@ -156,14 +156,14 @@ func TestEveryChangeIsWrittenByteForByte(t *testing.T) {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				session := goldenSession()
 				out, disconnect, err := spoken.AppendChange(spoken.AppendIdentity(nil, session), goldenChanges()[kind], session)
-				head := "A CoA-Request's attributes, behind those that name the session."
+				head := "A CoA-Request's attributes, as radclient 3.2.1 writes them: those that name the session, then the change."
 				switch {
 				case err != nil:
 					var cannot *dialect.Unsupported
 					require.ErrorAs(t, err, &cannot)
 					head, out = "unsupported: "+cannot.Reason, nil
 				case disconnect:
-					head = "A Disconnect-Request's attributes."
+					head = "A Disconnect-Request's attributes, as radclient 3.2.1 writes them (RFC 5176 section 3)."
 				}
 				compareGolden(t, name, "change-"+kind, head, out)
 			})

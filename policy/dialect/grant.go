@@ -9,10 +9,10 @@ import "linegate"
 func (d *Dialect) AppendGrant(dst []byte, grant *linegate.Grant) []byte {
 	from := source{grant: grant}
 	for t := range topicCount {
-		if !t.in(grant) {
+		statements := d.topics[t].statements
+		if len(statements) == 0 || !t.in(grant) {
 			continue
 		}
-		statements := d.topics[t].statements
 		for i := range statements {
 			dst = statements[i].append(dst, &from)
 		}

@@ -19,10 +19,16 @@ import (
 type statement struct {
 	attribute *dictionary.Attribute
 	tag       uint8
-	constant  []byte // the value, where it has no field
-	parts     []part // else what it is made of
+	parts     []part // what the value is made of; nil: it is constant
 	// short lets a prefix end with its last octet that counts (RFC 3162 section 2.3).
 	short bool
+
+	// Made beforehand, so that a packet only copies.
+	head     []byte // what stands before the value; of a constant, all of the attribute
+	isText   bool   // the attribute takes any text
+	isPrefix bool   // it takes an IPv6 prefix
+	octets   int    // that a number takes
+	most     uint64 // the greatest number that they hold
 }
 
 // part is a stretch of text, or a field.
@@ -53,7 +59,8 @@ func compile(names *dictionary.Dictionary, text string, short bool) (statement, 
 	if !ok {
 		return statement{}, fmt.Errorf("attribute %q is not in the dictionary", name)
 	}
-	s := statement{attribute: attribute, short: short}
+	s := statement{attribute: attribute, short: short, octets: attribute.Size(), isPrefix: attribute.Type == dictionary.TypeIPv6Prefix,
+		isText: attribute.Type == dictionary.TypeString || attribute.Type == dictionary.TypeOctets}
 	if tagged {
 		tag, err := strconv.ParseUint(tagText, 10, 8)
 		if err != nil || tag > maxTag || !attribute.Tagged {
@@ -68,7 +75,7 @@ func compile(names *dictionary.Dictionary, text string, short bool) (statement, 
 	if s.parts, err = splitParts(strings.TrimSpace(value)); err != nil {
 		return statement{}, fmt.Errorf("attribute %q: %w", name, err)
 	}
-	return s, s.check()
+	return s, s.prepare()
 }
 
 const maxTag = 31 // RFC 2868 section 3.1
@@ -77,7 +84,8 @@ func constantStatement(pair dictionary.Pair) (statement, error) {
 	if _, ok := pair.Attribute.Outer(); !ok || pair.Attribute.Encrypt != 0 {
 		return statement{}, fmt.Errorf("attribute %q is encrypted or lies inside another: a dialect can't write it", pair.Attribute.Name)
 	}
-	return statement{attribute: pair.Attribute, tag: pair.Tag, constant: pair.Value}, nil
+	whole, err := pair.Append(nil)
+	return statement{attribute: pair.Attribute, tag: pair.Tag, head: whole}, err
 }
 
 // splitParts parts a value at its braces.
@@ -114,14 +122,14 @@ func fieldNames() []string {
 	return names
 }
 
-// isText reports whether the attribute takes any text.
-func (s *statement) isText() bool {
-	return s.attribute.Type == dictionary.TypeString || s.attribute.Type == dictionary.TypeOctets
-}
-
-// check reports fields that the attribute's type can't carry.
-func (s *statement) check() error {
-	if s.isText() {
+// prepare makes what stands before the value, and reports fields that the
+// attribute's type can't carry.
+func (s *statement) prepare() error {
+	s.head = s.attribute.Open(nil)
+	if s.attribute.Tagged && (s.tag != 0 || !s.isText) {
+		s.head = append(s.head, s.tag)
+	}
+	if s.isText {
 		return nil
 	}
 	allowed := map[dictionary.Type][]shape{
@@ -132,6 +140,9 @@ func (s *statement) check() error {
 	}[s.attribute.Type]
 	if len(s.parts) != 1 || s.parts[0].optional || !slices.Contains(allowed, s.parts[0].shape) {
 		return fmt.Errorf("attribute %q is of type %s: it takes one field that is of that kind, and nothing else", s.attribute.Name, s.attribute.Type)
+	}
+	if s.parts[0].shape == shapeNumber {
+		s.most = s.attribute.Largest()
 	}
 	return nil
 }
@@ -155,23 +166,18 @@ func (s *statement) speaks(from *source) bool {
 
 // append writes the attribute, if it has a value that fits one.
 func (s *statement) append(dst []byte, from *source) []byte {
-	if !s.speaks(from) {
-		return dst
-	}
 	start := len(dst)
-	dst = s.attribute.Open(dst)
-	if s.attribute.Tagged && (s.tag != 0 || s.attribute.Type == dictionary.TypeInteger) {
-		dst = append(dst, s.tag)
-	}
 	switch {
 	case s.parts == nil:
-		dst = append(dst, s.constant...)
-	case s.isText():
-		dst = s.appendText(dst, from)
-	default:
+		return append(dst, s.head...)
+	case !s.isText:
 		dst = s.appendTyped(dst, from)
+	case s.speaks(from):
+		dst = s.appendText(append(dst, s.head...), from)
 	}
-	dst, _ = s.attribute.Close(dst, start)
+	if len(dst) > start {
+		dst, _ = s.attribute.Close(dst, start)
+	}
 	return dst
 }
 
@@ -206,30 +212,44 @@ func appendFieldText(dst []byte, p *part, from *source) []byte {
 	return prefix.AppendTo(dst)
 }
 
-// appendTyped writes the one field of a value that is no text. A number that the
-// attribute can't hold is written as the greatest it can: the nearest to what was
-// meant (see overflows).
+// appendTyped writes head and value of an attribute that is no text, if its one
+// field has a value. A number that the attribute can't hold is written as the
+// greatest it can: the nearest to what was meant (see overflows).
 func (s *statement) appendTyped(dst []byte, from *source) []byte {
 	p := &s.parts[0]
 	switch p.shape {
 	case shapeNumber:
-		n, _ := from.number(p.field)
+		n, ok := from.number(p.field)
+		if !ok {
+			return dst
+		}
 		var octets [8]byte
-		binary.BigEndian.PutUint64(octets[:], min(n, s.attribute.Largest()))
-		return append(dst, octets[8-s.attribute.Size():]...)
+		binary.BigEndian.PutUint64(octets[:], min(n, s.most))
+		return append(append(dst, s.head...), octets[8-s.octets:]...)
 	case shapeAddress:
-		address, _ := from.address(p.field)
-		if s.attribute.Type == dictionary.TypeIPv6Prefix {
-			return s.appendPrefix(dst, netip.PrefixFrom(address, address.BitLen()))
+		address, ok := from.address(p.field)
+		if !ok {
+			return dst
 		}
-		octets := address.As16()
-		if address.Is4() {
-			return append(dst, octets[12:]...)
-		}
-		return append(dst, octets[:]...)
+		return s.appendAddress(append(dst, s.head...), address)
 	}
-	prefix, _ := from.prefix(p.field)
-	return s.appendPrefix(dst, prefix)
+	prefix, ok := from.prefix(p.field)
+	if !ok {
+		return dst
+	}
+	return s.appendPrefix(append(dst, s.head...), prefix)
+}
+
+// appendAddress writes an address as its octets, or as the prefix that holds it alone.
+func (s *statement) appendAddress(dst []byte, address netip.Addr) []byte {
+	if s.isPrefix {
+		return s.appendPrefix(dst, netip.PrefixFrom(address, address.BitLen()))
+	}
+	octets := address.As16()
+	if address.Is4() {
+		return append(dst, octets[12:]...)
+	}
+	return append(dst, octets[:]...)
 }
 
 // appendPrefix writes a prefix with all 16 octets of its address, or as few as it
@@ -246,15 +266,15 @@ func (s *statement) appendPrefix(dst []byte, prefix netip.Prefix) []byte {
 // overflows returns the name of a field whose number the attribute can't hold, with
 // the greatest value that the field may have; empty: everything fits.
 func (s *statement) overflows(from *source) (name string, most uint64) {
-	if s.isText() || len(s.parts) != 1 || s.parts[0].shape != shapeNumber {
+	if s.most == 0 {
 		return "", 0
 	}
 	f := s.parts[0].field
 	n, _ := from.number(f)
-	if n <= s.attribute.Largest() {
+	if n <= s.most {
 		return "", 0
 	}
-	most = s.attribute.Largest()
+	most = s.most
 	switch f {
 	case fieldDownloadBps:
 		return fieldTable[fieldDownloadKbps].name, most / bitsPerKbit

@@ -225,3 +225,21 @@ func TestParsingAndSigningDoNotAllocate(t *testing.T) {
 	})
 	assert.Zero(t, allocations)
 }
+
+// Tunnel-Password of RFC 2868 section 3.5: salt, then length and text, masked.
+func TestASaltedValueIsRevealedBySecretAndRequestAlone(t *testing.T) {
+	signer, request := wire.NewSigner("testing123"), [16]byte{1, 2, 3}
+	for _, plain := range []string{"", "secretpw", strings.Repeat("x", 200)} {
+		hidden := signer.AppendSalted(nil, []byte(plain), 7, request)
+		revealed, ok := signer.RevealSalted(nil, hidden, request)
+		assert.True(t, ok)
+		assert.Equal(t, plain, string(revealed))
+	}
+	hidden := signer.AppendSalted(nil, []byte("secretpw"), 7, request)
+	for _, broken := range [][]byte{nil, hidden[:2], hidden[:17], append(hidden, 0)} {
+		_, ok := signer.RevealSalted(nil, broken, request)
+		assert.False(t, ok)
+	}
+	other, _ := wire.NewSigner("other").RevealSalted(nil, hidden, request)
+	assert.NotEqual(t, "secretpw", string(other))
+}

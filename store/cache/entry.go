@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -53,7 +54,14 @@ func subscriberCost(s *linegate.Subscriber) int64 {
 	if p := s.Profile; p != nil {
 		octets += int(unsafe.Sizeof(*p)) + len(p.CircuitID) + len(p.RemoteID) + len(p.Option82Policy) + len(p.IPv6Mode) +
 			len(p.FramedPool) + len(p.FramedIPv6Pool) + len(p.DelegatedIPv6Pool) + len(p.StatefulIPv6Pool) +
-			len(p.WalledGarden.FilterID) + len(p.WalledGarden.Pool)
+			len(p.WalledGarden.FilterID) + len(p.WalledGarden.Pool) + len(p.FilterID) + len(p.CheckVLAN) +
+			len(p.DNSServers)*int(unsafe.Sizeof(netip.Addr{}))
+		for _, line := range p.MoreLines {
+			octets += int(unsafe.Sizeof(line)) + len(line.CircuitID) + len(line.RemoteID)
+		}
+		for _, attribute := range p.ReplyAttributes {
+			octets += int(unsafe.Sizeof(attribute)) + len(attribute)
+		}
 	}
 	return int64(octets)
 }

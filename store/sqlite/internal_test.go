@@ -235,3 +235,24 @@ func TestACommitBetweenFeedAndChangedIsNotMissed(t *testing.T) {
 	defer cancel()
 	assert.Equal(t, context.DeadlineExceeded, s.Changed(ctx), "what was read is no news")
 }
+
+func TestMigrationGivesSubscribersOfBeforeTheFormOfTheirLine(t *testing.T) {
+	s := newStore(t)
+	require.NoError(t, s.Update(t.Context(), "ann@desk", func(tx store.Tx) error {
+		if _, err := tx.PutTenant(linegate.Tenant{Name: "demo"}); err != nil {
+			return err
+		}
+		_, err := tx.PutSubscriber(&linegate.Subscriber{Tenant: "demo", Username: "alice", Profile: &linegate.NetworkProfile{CircuitID: "OLT1"}})
+		return err
+	}))
+	find := func() *linegate.Subscriber {
+		lookup, err := s.Lookup(t.Context(), linegate.NewKey("demo", linegate.ByLineForm, "olt1"))
+		require.NoError(t, err)
+		return lookup.Subscriber
+	}
+	require.NoError(t, s.write(t.Context(), func(w *writing) error { return w.exec(`UPDATE subscribers SET circuit_key = x''`) }))
+	require.Nil(t, find(), "as migration 3 leaves it")
+	require.NoError(t, s.write(t.Context(), s.fillCircuitKeys))
+	require.NotNil(t, find())
+	assert.Equal(t, "alice", find().Username)
+}
