@@ -45,7 +45,7 @@ func (o *loading) addFlags(command *cobra.Command, address string) {
 	flags.IntVar(&o.sockets, "sockets", 4, "sockets to ask from, each with a port of its own")
 	flags.IntVar(&o.window, "window", 64, "requests of one socket under way at a time, 1 to 256")
 	flags.IntSliceVar(&o.pids, "pid", nil, "process of the server on this machine, to measure its CPU time and memory with those of all processes it starts; several are added up")
-	flags.DurationVar(&o.settle, "settle", 0, "how long to wait after the load before the CPU time is read, for what the server puts off")
+	flags.DurationVar(&o.settle, "settle", 0, "how long to wait, at most, until the server rests after the load, before its CPU time is read")
 	flags.Uint64Var(&o.seed, "seed", 1, "of all that is random")
 	_ = command.MarkFlagRequired("subscribers") // fails only for a flag that does not exist
 }

@@ -20,7 +20,7 @@ type benchMeter struct {
 	processes *processes // nil: not watched
 	unit      string     // what the server's CPU time is told for: a request, a call
 	done      func(client.Counts) uint64
-	settle    time.Duration // how long the server may go on after the load
+	settle    time.Duration // how long the server may go on after the load, at most
 
 	start   usage
 	samples []int64 // resident memory in KiB, every sampleEvery
@@ -59,11 +59,7 @@ func (m *benchMeter) end(ctx context.Context, counts client.Counts) error {
 	if m.processes == nil {
 		return nil
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(m.settle):
-	}
-	now, err := m.processes.usage()
+	now, err := m.rested(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,4 +76,28 @@ func (m *benchMeter) end(ctx context.Context, counts client.Counts) error {
 		{"server_rss_kib_peak", now.peakKiB},
 	}
 	return nil
+}
+
+// restEvery is how often it is looked whether a server rests. It does when it used
+// less than a twentieth of that time.
+const restEvery = 500 * time.Millisecond
+
+// rested is what the server has used once it rests, or settle is over.
+func (m *benchMeter) rested(ctx context.Context) (usage, error) {
+	over := time.After(m.settle)
+	now, err := m.processes.usage()
+	for err == nil && m.settle > 0 {
+		before := now.cpu
+		select {
+		case <-ctx.Done():
+			return now, nil
+		case <-over:
+			return m.processes.usage()
+		case <-time.After(restEvery):
+		}
+		if now, err = m.processes.usage(); now.cpu-before < restEvery/20 {
+			break
+		}
+	}
+	return now, err
 }

@@ -430,6 +430,10 @@ func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
 		{"server_cpu_us_per_request", 50.0}, {"server_cpu_seconds", 0.5}, {"server_rss_kib_start", int64(10)},
 		{"server_rss_kib_every_5s", []int64{10, 10}}, {"server_rss_kib_end", int64(10)}, {"server_rss_kib_peak", int64(20)},
 	}, meter.record)
+	meter.settle = time.Hour
+	assert.NoError(t, meter.end(t.Context(), client.Counts{}), "the server rests, so nobody waits for the hour to be over")
+	meter.settle = time.Nanosecond
+	assert.NoError(t, meter.end(t.Context(), client.Counts{}))
 	delete(files, "7/stat")
 	assert.Error(t, meter.end(t.Context(), client.Counts{}))
 }
