@@ -124,9 +124,10 @@ func TestTheRelayOverRadclient(t *testing.T) {
 				assert.Contains(t, answer, text)
 			}
 			if test.session != "" {
-				got := strings.Join(nas.of(test.session), "\n")
-				assert.Contains(t, got, test.told)
-				assert.Contains(t, got, `"signature_right":true`)
+				s.within(10*time.Second, func() bool {
+					got := strings.Join(nas.of(test.session), "\n")
+					return strings.Contains(got, test.told) && strings.Contains(got, `"signature_right":true`)
+				}, "what the NAS was told")
 			}
 		})
 	}

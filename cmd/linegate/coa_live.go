@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -41,7 +42,9 @@ func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine,
 	options.Stray = metrics.StrayAnswer
 	options.Done = func(report coa.Report) { l.done(ctx, report) }
 	l.sender = coa.New(options)
-	if l.pushed, err = engine.Revision(ctx); err != nil {
+	if l.pushed, err = engine.Revision(ctx); errors.Is(err, linegate.ErrUnavailable) {
+		l.pushed = notLooked
+	} else if err != nil {
 		return nil, err
 	}
 	clients, err := relayClients(ctx, cfg.CoA.Clients, engine)
@@ -76,7 +79,8 @@ func relayClients(ctx context.Context, configured []config.CoAClient, engine sto
 		return nil, nil
 	}
 	tenants, err := tenantNames(ctx, engine)
-	if err != nil {
+	away := errors.Is(err, linegate.ErrUnavailable) // then a wrong tenant shows in that nothing is found
+	if err != nil && !away {
 		return nil, err
 	}
 	known := map[string]bool{}
@@ -85,7 +89,7 @@ func relayClients(ctx context.Context, configured []config.CoAClient, engine sto
 	}
 	clients := make([]coa.Client, len(configured))
 	for i, client := range configured {
-		if !known[client.Tenant] {
+		if !known[client.Tenant] && !away {
 			return nil, fmt.Errorf("coa.clients: %s: tenant %q: %w", client.Address, client.Tenant, linegate.ErrNotFound)
 		}
 		secret := client.Secret
@@ -176,8 +180,19 @@ func (l *liveChanges) push(ctx context.Context) {
 	}
 }
 
+// notLooked stands for the revision while the store has been away from the start.
+// What changed meanwhile is not pushed.
+const notLooked = -1
+
 // pushPage pushes the next changes of the feed; more tells that there were some.
 func (l *liveChanges) pushPage(ctx context.Context) (more bool, err error) {
+	if l.pushed == notLooked {
+		newest, err := l.engine.Revision(ctx)
+		if err == nil {
+			l.pushed = newest
+		}
+		return false, err
+	}
 	tenants, err := l.engine.Tenants(ctx)
 	if err != nil {
 		return false, err
