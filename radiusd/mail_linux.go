@@ -90,9 +90,11 @@ func newMail(conn *net.UDPConn) (*mail, error) {
 	return m, nil
 }
 
+// call never blocks, so the scheduler is not told of it: it would take the thread
+// for a blocked one in the middle of a batch, and start another in its place.
 func (m *mail) call(trap, fd uintptr, headers []mmsghdr) {
 	for {
-		moved, _, errno := unix.Syscall6(trap, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), unix.MSG_DONTWAIT, 0, 0)
+		moved, _, errno := unix.RawSyscall6(trap, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), unix.MSG_DONTWAIT, 0, 0)
 		m.moved, m.errno = int(moved), errno
 		if errno != unix.EINTR {
 			return
