@@ -117,3 +117,27 @@ type VLANPoolUse struct {
 	Tenant, OLT, Pool string
 	Used, Size        int
 }
+
+// Contains reports whether the pool has the pair.
+func (p *VLANPool) Contains(pair VLANPair) bool {
+	_, found := p.rangeOf(pair)
+	return found
+}
+
+func (p *VLANPool) rangeOf(pair VLANPair) (VLANRange, bool) {
+	for _, r := range p.Ranges {
+		if pair.Outer >= r.First && pair.Outer <= r.Last && pair.Inner >= r.InnerFirst && pair.Inner <= r.InnerLast {
+			return r, true
+		}
+	}
+	return VLANRange{}, false
+}
+
+// Weight is how many places of the pool an assignment takes: a reserved VLAN takes
+// all that it could serve.
+func (p *VLANPool) Weight(a VLANAssignment) int {
+	if r, found := p.rangeOf(a.VLANPair); found && a.Reserved && !r.QinQ() {
+		return r.Capacity
+	}
+	return 1
+}
