@@ -144,3 +144,10 @@ func (b *bench) service(username string) linegate.Service {
 	require.NoError(b, err)
 	return found
 }
+
+// on is the bench for a subtest.
+func (b *bench) on(t *testing.T) *bench {
+	sub := *b
+	sub.T = t
+	return &sub
+}
