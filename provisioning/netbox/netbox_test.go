@@ -62,7 +62,7 @@ func (s system) client(t *testing.T, adjust ...func(*netbox.Options)) (*netbox.C
 		{Slot: linegate.SlotIPv4, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n >> 8), byte(n), 0}), 29)},
 		{Slot: linegate.SlotIPv6, Prefix: netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x:1::/64", n))},
 		{Slot: linegate.SlotFramedPrefix, Prefix: netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x:100::/56", n))},
-		{Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x:8000::/50", n)), Length: 56},
+		{Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x:8000::/53", n)), Length: 56},
 	}
 	for _, pool := range pools {
 		s.post(t, "/api/ipam/prefixes/", map[string]any{"prefix": pool.Prefix.String(), "status": "container"})
@@ -151,7 +151,7 @@ func TestAnExhaustedPoolSaysSoInAllVersions(t *testing.T) {
 		_, err := client.Allocate(t.Context(), claim(linegate.SlotIPv4, 0))
 		require.ErrorIs(t, err, linegate.ErrExhausted)
 		assert.ErrorContains(t, err, "has no free address left")
-		for range 64 {
+		for range 8 {
 			_, err = client.Allocate(t.Context(), claim(linegate.SlotDelegatedPrefix, 56))
 			require.NoError(t, err)
 		}

@@ -6,8 +6,9 @@
 # The command finds the server in LINEGATE_TEST_NETBOX_URL, LINEGATE_TEST_NETBOX_TOKEN
 # (version 1) and LINEGATE_TEST_NETBOX_TOKEN2 (version 2). NetBox comes from PyPI and
 # needs Python 3.12: where the system has an older one, a Debian tree with a newer one
-# is made. What was installed is kept in LINEGATE_PEERS (default var/peers); database
-# and Redis are private, in a temporary folder, and end with the command.
+# is made. What was installed, and the empty database with its schema, is kept in
+# LINEGATE_PEERS (default var/peers); database and Redis are private, in a temporary
+# folder, and end with the command.
 set -euo pipefail
 
 version=4.7.3
@@ -111,15 +112,24 @@ configure() {
 
 start_netbox() {
 	netbox=(env NETBOX_ROOT="$inside_root" "$home/bin/netbox")
-	inside "${netbox[@]}" migrate >"$run/migrate.log" 2>&1 || { tail -20 "$run/migrate.log" >&2; return 1; }
-	inside "${netbox[@]}" shell <"$root/tokens.py" >"$run/tokens.log" 2>&1 || { tail -20 "$run/tokens.log" >&2; return 1; }
+	fresh=$keep/netbox-$version.sql
+	if [ -e "$fresh" ]; then
+		"$binaries/psql" -q -h 127.0.0.1 -p "$database" -U netbox netbox <"$fresh" >/dev/null
+	else
+		say "making the schema, which takes some minutes"
+		inside "${netbox[@]}" migrate >"$run/migrate.log" 2>&1 || { tail -20 "$run/migrate.log" >&2; return 1; }
+		inside "${netbox[@]}" shell <"$root/tokens.py" >"$run/tokens.log" 2>&1 || { tail -20 "$run/tokens.log" >&2; return 1; }
+		sed -n 's/.*TOKEN2=//p' "$run/tokens.log" | tail -1 >"$fresh.token"
+		"$binaries/pg_dump" -h 127.0.0.1 -p "$database" -U netbox netbox >"$fresh.draft"
+		mv "$fresh.draft" "$fresh"
+	fi
 	port=$(free_port)
 	inside env NETBOX_ROOT="$inside_root" PYTHONWARNINGS=ignore "$home/bin/gunicorn" --bind "127.0.0.1:$port" \
 		--workers 3 --threads 2 --timeout 120 netbox.wsgi >"$run/netbox.log" 2>&1 &
 	netbox_pid=$!
 	export LINEGATE_TEST_NETBOX_URL=http://127.0.0.1:$port
 	export LINEGATE_TEST_NETBOX_TOKEN=0123456789abcdef0123456789abcdef01234567
-	LINEGATE_TEST_NETBOX_TOKEN2=$(sed -n 's/.*TOKEN2=//p' "$run/tokens.log" | tail -1)
+	LINEGATE_TEST_NETBOX_TOKEN2=$(cat "$fresh.token")
 	export LINEGATE_TEST_NETBOX_TOKEN2
 	for _ in $(seq 120); do
 		curl -fsS -o /dev/null -H "Authorization: Token $LINEGATE_TEST_NETBOX_TOKEN" "$LINEGATE_TEST_NETBOX_URL/api/status/" 2>/dev/null && return
