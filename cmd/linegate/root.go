@@ -33,6 +33,8 @@ func newRootCommand() *cobra.Command {
 		newProfileCommand(c),
 		newNASCommand(c),
 		newSessionCommand(c),
+		newStoreCommand(c),
+		newMigrateCommand(c),
 		newVersionCommand(c),
 		newServeCommand(c),
 		newExplainCommand(c),

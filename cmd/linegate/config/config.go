@@ -25,6 +25,7 @@ type Config struct {
 	Cache      Cache
 	Auth       Auth
 	Accounting Accounting
+	Retention  Retention
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string
@@ -69,7 +70,16 @@ type Auth struct {
 	HashWorkers       int           // slow password hashes at a time
 }
 
-// Accounting bounds what waits to be recorded.
+// Accounting bounds what waits to be recorded, and how long a session may be silent.
 type Accounting struct {
-	Queue int // events
+	Queue          int    // events
+	StaleIntervals int    // interim intervals; 0: sessions never go stale
+	Spool          string // folder for what waits while the store is away; empty: none
+	SpoolMaxBytes  int64
+}
+
+// Retention says for how long records are kept; 0: for ever.
+type Retention struct {
+	Events   time.Duration // accounting as it came
+	Sessions time.Duration // after their end
 }

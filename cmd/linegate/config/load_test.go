@@ -59,7 +59,8 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, 4096, none.Auth.Pending)
 	assert.Positive(t, none.Auth.Sockets)
 	assert.Positive(t, none.Auth.HashWorkers)
-	assert.Equal(t, 65536, none.Accounting.Queue)
+	assert.Equal(t, Accounting{Queue: 65536, StaleIntervals: 3, Spool: "/var/lib/linegate/linegate.db.spool", SpoolMaxBytes: 1 << 30}, none.Accounting)
+	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
 	assert.Empty(t, none.ApplyOnFirstStart)
 
 	empty.File = ""
@@ -80,7 +81,7 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		VendorPEN:  1<<24 - 1,
 		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second, FailStatic: 8760 * time.Hour},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
-		Accounting: Accounting{Queue: 64}, ApplyOnFirstStart: "testdata/demo.yaml",
+		Accounting: Accounting{Queue: 64, Spool: "/var/spool/linegate", SpoolMaxBytes: 16 << 20}, Retention: Retention{Events: 36 * time.Hour, Sessions: 730 * day}, ApplyOnFirstStart: "testdata/demo.yaml",
 	}, full)
 }
 
@@ -128,6 +129,22 @@ func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 	assert.Equal(t, "/etc/linegate/key", c.KeyFile, "an empty variable overrides nothing")
 	assert.Equal(t, slog.LevelWarn, c.Log.Level)
 	assert.Equal(t, 4, c.Auth.Sockets, "the file still counts where there is no variable")
+}
+
+func TestTheSpoolLiesBesideTheStoreUnlessItIsNamedOrOff(t *testing.T) {
+	t.Setenv("LINEGATE_KEY_FILE", "/etc/linegate/key")
+	for named, expected := range map[string]string{"": "var/x.db.spool", "off": "", "elsewhere": "elsewhere"} {
+		t.Setenv("LINEGATE_STORE", "sqlite:var/x.db")
+		t.Setenv("LINEGATE_ACCOUNTING_SPOOL", named)
+		c, err := Load("")
+		require.NoError(t, err)
+		assert.Equal(t, expected, c.Accounting.Spool)
+	}
+	t.Setenv("LINEGATE_STORE", "postgres://db.example.net/linegate")
+	t.Setenv("LINEGATE_ACCOUNTING_SPOOL", "")
+	c, err := Load("")
+	require.NoError(t, err)
+	assert.Equal(t, "/var/lib/linegate/spool", c.Accounting.Spool)
 }
 
 func TestABadVariableIsNamedAfterTheMistakesOfTheFile(t *testing.T) {
