@@ -33,6 +33,7 @@ func newRootCommand() *cobra.Command {
 		newProfileCommand(c),
 		newNASCommand(c),
 		newSessionCommand(c),
+		newProvisionCommand(c),
 		newStoreCommand(c),
 		newMigrateCommand(c),
 		newVersionCommand(c),

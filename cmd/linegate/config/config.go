@@ -26,6 +26,8 @@ type Config struct {
 	Auth       Auth
 	Accounting Accounting
 	Retention  Retention
+	// Provisioning is what orders work with.
+	Provisioning Provisioning
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,7 +83,33 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second, FailStatic: 8760 * time.Hour},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
 		Accounting: Accounting{Queue: 64, Spool: "/var/spool/linegate", SpoolMaxBytes: 16 << 20}, Retention: Retention{Events: 36 * time.Hour, Sessions: 730 * day}, ApplyOnFirstStart: "testdata/demo.yaml",
+		Provisioning: Provisioning{
+			NetBox: NetBox{URL: "https://netbox.example.net", TokenFile: "/etc/linegate/netbox.token", Pools: []AddressPool{
+				{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/16")},
+				{Tenant: "acme", Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8:200::/40"), VRF: "blue", Length: 48},
+			}},
+			Quarantine: 7 * day, CPEExpiry: time.Hour, Parallel: 4,
+			Features: Features{AllowIPv4Only: true, Option82Default: linegate.Option82Enforce},
+			Tenants:  []TenantFeature{{"acme", "enable_ipv6_pd", "true"}, {"acme", "option82_default_policy", "ignore"}},
+		},
 	}, full)
+	assert.Equal(t, Features{AllowIPv4Only: true, Option82Default: linegate.Option82Ignore, IPv6PD: true}, full.Provisioning.FeaturesOf("acme"))
+	assert.Equal(t, full.Provisioning.Features, full.Provisioning.FeaturesOf("other"))
+}
+
+func TestPoolsAndSwitchesThatAreNotAllowedAreNamed(t *testing.T) {
+	for _, pool := range []string{"ipv4", "ipv5 100.64.0.0/16", "ipv4 100.64.0.1/16", "ipv4 2001:db8::/64", "ipv6 100.64.0.0/16",
+		"ipv4 100.64.0.0/16 length=24", "delegated_prefix 2001:db8::/40 length=40", "delegated_prefix 2001:db8::/40 size=56", "ipv4 100.64.0.0/16 vrf="} {
+		t.Setenv("LINEGATE_PROVISIONING_NETBOX_POOLS", pool)
+		_, err := Load("")
+		require.ErrorContains(t, err, "is not allowed", pool)
+	}
+	t.Setenv("LINEGATE_PROVISIONING_NETBOX_POOLS", "")
+	for _, own := range []string{"acme", "acme enable_ipv6_pd", "acme enable_ipv6_pd=yes", "acme enable_magic=true", "acme option82_default_policy=", " enable_ipv6_pd=true"} {
+		t.Setenv("LINEGATE_PROVISIONING_TENANTS", own)
+		_, err := Load("")
+		require.ErrorContains(t, err, "is not allowed", own)
+	}
 }
 
 func TestListsAnchorsAndOff(t *testing.T) {
