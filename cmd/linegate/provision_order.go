@@ -17,11 +17,11 @@ import (
 
 // orderFile is an order as it is written in YAML.
 type orderFile struct {
-	Key       string                `yaml:"key"`
-	Kind      linegate.OrderKind    `yaml:"kind"`
-	Tenant    string                `yaml:"tenant"`
-	Username  string                `yaml:"username"`
-	Profile   map[string]*yaml.Node `yaml:"profile"`
+	Key       string               `yaml:"key"`
+	Kind      linegate.OrderKind   `yaml:"kind"`
+	Tenant    string               `yaml:"tenant"`
+	Username  string               `yaml:"username"`
+	Profile   map[string]yaml.Node `yaml:"profile"`
 	Addresses struct {
 		IPv4            bool `yaml:"ipv4"`
 		IPv6            bool `yaml:"ipv6"`
