@@ -301,3 +301,15 @@ func (c *Controller) Verify(ctx context.Context, service linegate.ONUService) (l
 	}
 	return now.result(&service, now.detail(c.tagOf(&service))), nil
 }
+
+// Check is Verify for many services.
+func (c *Controller) Check(ctx context.Context, services []linegate.ONUService) ([]Finding, error) {
+	results := make([]Finding, len(services))
+	for i := range services {
+		var err error
+		if results[i].ONUResult, err = c.Verify(ctx, services[i]); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}

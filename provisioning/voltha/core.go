@@ -227,50 +227,6 @@ func (c *Core) recall(ctx context.Context, service *linegate.ONUService) error {
 	return nil
 }
 
-// Verify looks whether all flows are listed and the ONU has them.
-func (c *Core) Verify(ctx context.Context, service linegate.ONUService) (linegate.ONUResult, error) {
-	if err := validate(&service); err != nil {
-		return linegate.ONUResult{}, err
-	}
-	line, err := c.findLine(ctx, &service)
-	if errors.Is(err, linegate.ErrRefused) || errors.Is(err, errNotReady) {
-		return linegate.ONUResult{Detail: err.Error()}, nil
-	}
-	if err != nil {
-		return linegate.ONUResult{}, onuError(&service, err)
-	}
-	installed, err := c.installed(ctx, line.logical)
-	if err != nil {
-		return linegate.ONUResult{}, onuError(&service, err)
-	}
-	meters, err := c.meters(ctx, line.logical)
-	if err != nil {
-		return linegate.ONUResult{}, onuError(&service, err)
-	}
-	return c.judge(&service, line, owned(installed, service.ID), meters), nil
-}
-
-func (c *Core) judge(service *linegate.ONUService, line *line, mine []*pb.OfpFlowStats, meters []*pb.OfpMeterConfig) linegate.ONUResult {
-	up, upThere := findMeter(meters, bands(service.Upstream, c.config.UnlimitedKbps))
-	down, downThere := findMeter(meters, bands(service.Downstream, c.config.UnlimitedKbps))
-	wanted := flows(service, path{uni: line.uni, nni: line.nni, upMeter: up, dnMeter: down, techProfile: c.config.techProfile(service)})
-	switch {
-	case len(mine) == 0 && !upThere && !downThere:
-		return line.result(false, "neither flows nor meters are there: never made, or a controller took them away")
-	case len(mine) < len(wanted):
-		return line.result(false, fmt.Sprintf("%d of %d flows are listed", len(mine), len(wanted)))
-	case !upThere || !downThere:
-		return line.result(false, "a meter is missing")
-	case !same(mine, wanted):
-		return line.result(false, "the flows are not those that are wanted")
-	case line.rebooted():
-		return line.result(false, "the ONU started anew and lost its flows: "+line.onu.Reason)
-	case !line.holds():
-		return line.result(false, "the flows are on their way: "+line.onu.Reason)
-	}
-	return line.result(true, "all flows are listed; the ONU says "+line.onu.Reason)
-}
-
 // onuError puts the subject in front.
 func onuError(service *linegate.ONUService, err error) error {
 	return fmt.Errorf("onu %s: %w", portName(service), err)

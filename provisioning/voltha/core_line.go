@@ -84,11 +84,11 @@ func (c *Core) findLine(ctx context.Context, service *linegate.ONUService) (*lin
 	}
 	var found []*line
 	for _, logical := range logicals {
-		ports, err := c.ports(ctx, logical.Id)
+		olt, err := c.readOLT(ctx, logical)
 		if err != nil {
 			return nil, err
 		}
-		candidate, err := c.lineOn(ctx, logical, ports, portName(service))
+		candidate, err := c.lineOn(ctx, olt, portName(service))
 		if err != nil {
 			return nil, err
 		}
@@ -106,29 +106,49 @@ func (c *Core) findLine(ctx context.Context, service *linegate.ONUService) (*lin
 	return nil, fmt.Errorf("%w: the serial is on %d OLTs", linegate.ErrRefused, len(found))
 }
 
+// olt is what the core knows of one, with its ports in order and by name.
+type olt struct {
+	logical string
+	device  *pb.Device
+	ports   []*pb.LogicalPort
+	byName  map[string]*pb.LogicalPort
+}
+
+func (c *Core) readOLT(ctx context.Context, logical *pb.LogicalDevice) (*olt, error) {
+	device, err := c.device(ctx, logical.RootDeviceId)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := c.ports(ctx, logical.Id)
+	if err != nil {
+		return nil, err
+	}
+	o := &olt{logical: logical.Id, device: device, ports: ports, byName: make(map[string]*pb.LogicalPort, len(ports))}
+	for _, port := range ports {
+		o.byName[strings.ToUpper(port.GetOfpPort().GetName())] = port
+	}
+	return o, nil
+}
+
 // lineOn returns nil when the port is not there.
-func (c *Core) lineOn(ctx context.Context, logical *pb.LogicalDevice, ports []*pb.LogicalPort, name string) (*line, error) {
-	at := slices.IndexFunc(ports, func(p *pb.LogicalPort) bool { return strings.EqualFold(p.GetOfpPort().GetName(), name) })
-	if at < 0 {
+func (c *Core) lineOn(ctx context.Context, above *olt, name string) (*line, error) {
+	uni := above.byName[name]
+	if uni == nil {
 		return nil, nil
 	}
-	onu, err := c.device(ctx, ports[at].DeviceId)
+	onu, err := c.device(ctx, uni.DeviceId)
 	if err != nil {
 		return nil, err
 	}
-	olt, err := c.device(ctx, logical.RootDeviceId)
-	if err != nil {
-		return nil, err
+	nni, there := uplink(above.ports)
+	if !there {
+		return nil, fmt.Errorf("%w: olt %s has no port to the network", errNotReady, above.device.SerialNumber)
 	}
-	l := &line{logical: logical.Id, olt: olt, onu: onu, uni: ports[at].OfpPort.PortNo}
-	for _, p := range ports {
+	l := &line{logical: above.logical, olt: above.device, onu: onu, uni: uni.OfpPort.PortNo, nni: nni}
+	for _, p := range above.ports {
 		if p.DeviceId == onu.Id {
 			l.ports = append(l.ports, p.GetOfpPort().GetPortNo())
 		}
-	}
-	var there bool
-	if l.nni, there = uplink(ports); !there {
-		return nil, fmt.Errorf("%w: olt %s has no port to the network", errNotReady, olt.SerialNumber)
 	}
 	return l, nil
 }

@@ -89,10 +89,19 @@ type Client interface {
 	Remove(ctx context.Context, service linegate.ONUService) error
 	// Verify looks whether the service is in force, and changes nothing.
 	Verify(ctx context.Context, service linegate.ONUService) (linegate.ONUResult, error)
+	// Check is Verify for many services at once; the results are in their order.
+	Check(ctx context.Context, services []linegate.ONUService) ([]Finding, error)
 	// Describe says what Provision would tell the backend, one thing a line. It asks
 	// nobody.
 	Describe(wanted linegate.ONUService) ([]string, error)
 	Close() error
+}
+
+// Finding is what Check saw of one service.
+type Finding struct {
+	linegate.ONUResult
+	// Absent: the ONU is off or unknown, so nothing can be repaired now.
+	Absent bool
 }
 
 // Open returns the client for the backend of the configuration. It connects to

@@ -41,12 +41,8 @@ func (c *Core) Crashes() (list []string) {
 	return list
 }
 
-// LogicalID and OLTID are the ids of the logical device and of the OLT.
+// LogicalID is the id of the OLT's logical device.
 func (c *Core) LogicalID() string { return c.logical.Id }
-func (c *Core) OLTID() (id string) {
-	c.locked(func() { id = c.olt().Id })
-	return id
-}
 
 // Restart restarts the core: devices and meters survive, the list of flows does
 // not, OLT and ONUs keep theirs, and all UNI ports show as down.
@@ -158,3 +154,26 @@ func (c *Core) Unregister(kind string) {
 // AttachController attaches a controller that deletes all flows and meters that
 // are not its own.
 func (c *Core) AttachController() { c.locked(func() { c.controller = true }) }
+
+// Stall makes an ONU's adapter take flows and never report them written.
+func (c *Core) Stall(serial string) { c.locked(func() { c.stalled = serial }) }
+
+// AddMeter puts a meter into the core's table, as somebody else would.
+func (c *Core) AddMeter(meter *pb.OfpMeterConfig) {
+	c.locked(func() { c.meters = append(c.meters, meter) })
+}
+
+// AddFlow puts a flow into the core's table, as somebody else would.
+func (c *Core) AddFlow(mod *pb.OfpFlowMod) {
+	c.locked(func() { c.flows = append(c.flows, entry(mod)) })
+}
+
+// Register registers an adapter.
+func (c *Core) Register(kind string) {
+	c.locked(func() { c.adapters = append(c.adapters, &pb.Adapter{Id: kind + "_1", Type: kind}) })
+}
+
+// RemoveUplink removes the OLT's ports to the network.
+func (c *Core) RemoveUplink() {
+	c.locked(func() { c.ports = slices.DeleteFunc(c.ports, func(p *pb.LogicalPort) bool { return p.RootPort }) })
+}

@@ -53,6 +53,7 @@ type Core struct {
 	down       bool
 	oltAdapter bool // its connection is up
 	controller bool
+	stalled    string
 	renewed    int
 }
 
@@ -114,7 +115,7 @@ func (c *Core) intercept(ctx context.Context, request any, info *grpc.UnaryServe
 			return nil, status.FromContextError(ctx.Err()).Err()
 		case fault.Err != nil:
 			return nil, fault.Err
-		case !fault.Lost && fault.Delay == 0:
+		case fault.breaks():
 			return nil, broken()
 		}
 	}

@@ -21,6 +21,8 @@ type Fault struct {
 	Err error
 	// Delay passes before the call is looked at.
 	Delay time.Duration
+	// Do is done before the call, which then goes its way.
+	Do func()
 }
 
 // faults are those injected and not used up.
@@ -62,8 +64,16 @@ func (f *faults) next(call string) *Fault {
 	return nil
 }
 
+// breaks reports whether the connection ends before anything is done.
+func (f *Fault) breaks() bool {
+	return f.Err == nil && !f.Hang && !f.Lost && f.Delay == 0 && f.Do == nil
+}
+
 // wait passes the time of the fault.
 func (f *Fault) wait(ctx context.Context) {
+	if f.Do != nil {
+		f.Do()
+	}
 	if f.Hang {
 		<-ctx.Done()
 		return

@@ -106,7 +106,7 @@ func (c *Core) pushDown(flow *pb.OfpFlowStats) {
 
 func (c *Core) install(flow *pb.OfpFlowStats, onu *pb.Device) {
 	c.wire = append(slices.DeleteFunc(c.wire, func(f *pb.OfpFlowStats) bool { return identity(f) == identity(flow) }), flow)
-	if atONU(flow) && !downstream(flow) {
+	if atONU(flow) && !downstream(flow) && onu.SerialNumber != c.stalled {
 		c.in(download, func() { onu.Reason = "tech-profile-config-download-success" })
 		c.in(pushed, func() { onu.Reason = "omci-flows-pushed" })
 	}
