@@ -53,8 +53,9 @@ var importTable = map[string]importRule{
 	"provisioning/voltha":   {ours: []string{".", "provisioning/voltha/volthapb"}, foreign: []string{anyModule}},
 	// What protoc made, and the fakes that the tests of provisioning talk to.
 	"provisioning/voltha/volthapb":       {foreign: []string{anyModule}},
-	"provisioning/voltha/volthatest":     {ours: []string{"provisioning/voltha/volthapb"}, foreign: []string{anyModule}},
-	"provisioning/genieacs/genieacstest": {foreign: []string{anyModule}},
+	"provisioning/peertest":              {foreign: []string{anyModule}},
+	"provisioning/voltha/volthatest":     {ours: []string{"provisioning/peertest", "provisioning/voltha/volthapb"}, foreign: []string{anyModule}},
+	"provisioning/genieacs/genieacstest": {ours: []string{"provisioning/peertest"}, foreign: []string{anyModule}},
 	"api":                                {ours: []string{"."}, foreign: []string{anyModule}},
 	"cmd/linegate/problem":               {ours: []string{"."}, foreign: []string{anyModule}},
 	"cmd/linegate/config":                {ours: []string{".", "cmd/linegate/problem"}, foreign: []string{anyModule}},

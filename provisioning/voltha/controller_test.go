@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"linegate"
+	"linegate/provisioning/peertest"
 	"linegate/provisioning/voltha/volthatest"
 )
 
@@ -148,7 +149,7 @@ func TestMistakesThatAControllerAnswersWithOKAreFound(t *testing.T) {
 	})
 	t.Run("the flows go away again", func(t *testing.T) {
 		s := newSite(t)
-		s.Inject(volthatest.Fault{On: "flow-status", Skip: 3, Do: func() { s.Deactivate("BBSM00000001-1") }})
+		s.Inject(peertest.Fault{On: "flow-status", Skip: 3, Do: func() { s.Deactivate("BBSM00000001-1") }})
 		_, err := s.client.Provision(t.Context(), double("s1", serial, 900))
 		require.ErrorIs(t, err, linegate.ErrTryAgain)
 		assert.Empty(t, s.Subscribers())
@@ -213,7 +214,7 @@ func TestAControllersDryRunNamesItsRequests(t *testing.T) {
 }
 
 func TestAFaultAtAnyRequestToAControllerLeavesAllOrNothing(t *testing.T) {
-	kinds := map[string]volthatest.Fault{
+	kinds := map[string]peertest.Fault{
 		"an error":             {Err: errors.New("busy")},
 		"the answer is lost":   {Lost: true},
 		"the connection broke": {},
@@ -239,7 +240,7 @@ func TestAFaultAtAnyRequestToAControllerLeavesAllOrNothing(t *testing.T) {
 func TestAnUndoAtAControllerThatFailsIsAnUnknownOutcome(t *testing.T) {
 	s := newSite(t)
 	s.Stick(true)
-	s.Inject(volthatest.Fault{On: "DELETE"})
+	s.Inject(peertest.Fault{On: "DELETE"})
 	_, err := s.client.Provision(t.Context(), double("s1", serial, 900))
 	require.ErrorIs(t, err, linegate.ErrOutcomeUnknown)
 }
@@ -247,13 +248,13 @@ func TestAnUndoAtAControllerThatFailsIsAnUnknownOutcome(t *testing.T) {
 func TestAControllersErrorsAreSorted(t *testing.T) {
 	s := newSite(t)
 	service := double("s1", serial, 900)
-	s.Inject(volthatest.Fault{Err: errors.New("starting")})
+	s.Inject(peertest.Fault{Err: errors.New("starting")})
 	_, err := s.client.Verify(t.Context(), service)
 	require.ErrorIs(t, err, linegate.ErrTryAgain)
 	assert.ErrorContains(t, err, "503 Service Unavailable starting")
 	_, err = s.client.Check(t.Context(), []linegate.ONUService{{}})
 	require.ErrorIs(t, err, linegate.ErrRefused)
-	s.Inject(volthatest.Fault{Times: 9}) // net/http asks again by itself
+	s.Inject(peertest.Fault{Times: 9}) // net/http asks again by itself
 	require.ErrorIs(t, s.client.Remove(t.Context(), service), linegate.ErrTryAgain)
 	_, err = s.client.Change(t.Context(), service, double("s2", serial, 900))
 	require.ErrorIs(t, err, linegate.ErrRefused)

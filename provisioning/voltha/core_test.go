@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"linegate"
+	"linegate/provisioning/peertest"
 	pb "linegate/provisioning/voltha/volthapb"
-	"linegate/provisioning/voltha/volthatest"
 )
 
 const serial = "BBSM00000001"
@@ -83,7 +83,7 @@ func TestAFlowThatIsAcceptedAndDroppedIsNoSuccessAndLeavesNothing(t *testing.T) 
 
 func TestAHalfInstalledGroupIsUndone(t *testing.T) {
 	l := newLab(t)
-	l.Inject(volthatest.Fault{On: "FlowTable", Do: func() { l.PowerOff(serial) }})
+	l.Inject(peertest.Fault{On: "FlowTable", Do: func() { l.PowerOff(serial) }})
 	_, err := l.client.Provision(t.Context(), double("s1", serial, 900))
 	require.ErrorIs(t, err, linegate.ErrTryAgain)
 	assert.Empty(t, l.Flows(), "the core kept the last of the four")
@@ -194,7 +194,7 @@ func TestAnInterruptedChangeIsFinishedByTheNextCall(t *testing.T) {
 		t.Run(fmt.Sprintf("at update %d", skip+1), func(t *testing.T) {
 			l := newLab(t)
 			l.provision(t, was)
-			l.Inject(volthatest.Fault{On: "FlowTable", Skip: skip, Lost: true})
+			l.Inject(peertest.Fault{On: "FlowTable", Skip: skip, Lost: true})
 			_, err := l.client.Change(t.Context(), was, wanted)
 			if err != nil {
 				assert.True(t, errors.Is(err, linegate.ErrTryAgain) || errors.Is(err, linegate.ErrOutcomeUnknown), err)
@@ -249,7 +249,7 @@ func TestADeletionThatTheCoreAbortsIsJudgedByWhatIsLeft(t *testing.T) {
 	service := double("s1", serial, 900)
 	l.provision(t, service)
 	aborted := status.Error(codes.Aborted, "failed deleting flows id:1, errors:[flow-delete-failed]")
-	l.Inject(volthatest.Fault{On: "FlowTable", Err: aborted})
+	l.Inject(peertest.Fault{On: "FlowTable", Err: aborted})
 	err := l.client.Remove(t.Context(), service)
 	require.ErrorIs(t, err, linegate.ErrOutcomeUnknown, "one flow is still listed")
 	require.NoError(t, l.client.Remove(t.Context(), service))
@@ -332,7 +332,7 @@ func TestProvisionWaitsUntilTheLineIsReady(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
 			c.before(l)
-			l.Inject(volthatest.Fault{On: "ListAdapters", Skip: 3, Do: func() { c.later(l) }})
+			l.Inject(peertest.Fault{On: "ListAdapters", Skip: 3, Do: func() { c.later(l) }})
 			l.provision(t, double("s1", serial, 900))
 		})
 		t.Run(name+", and stays so", func(t *testing.T) {
@@ -372,10 +372,10 @@ func TestWhatStandsInTheWayIsSaid(t *testing.T) {
 		"the uplink is missing": {func(l *lab, _ *linegate.ONUService) { l.RemoveUplink() },
 			linegate.ErrTryAgain, "no port to the network"},
 		"the core is down": {func(l *lab, _ *linegate.ONUService) {
-			l.Inject(volthatest.Fault{Times: 99, Err: status.Error(codes.Unavailable, "connection refused")})
+			l.Inject(peertest.Fault{Times: 99, Err: status.Error(codes.Unavailable, "connection refused")})
 		}, linegate.ErrTryAgain, "connection refused"},
 		"the core wants to know who asks": {func(l *lab, _ *linegate.ONUService) {
-			l.Inject(volthatest.Fault{Err: status.Error(codes.Unauthenticated, "who is it")})
+			l.Inject(peertest.Fault{Err: status.Error(codes.Unauthenticated, "who is it")})
 		}, linegate.ErrRefused, "who is it"},
 	}
 	for name, c := range cases {
@@ -393,7 +393,7 @@ func TestWhatStandsInTheWayIsSaid(t *testing.T) {
 }
 
 func TestAnAnswerThatIsLostOrNeverComesLeavesAllOrNothing(t *testing.T) {
-	kinds := map[string]volthatest.Fault{
+	kinds := map[string]peertest.Fault{
 		"the answer is lost":   {Lost: true},
 		"the connection broke": {},
 		"it hangs":             {Hang: true},
@@ -417,7 +417,7 @@ func TestAnAnswerThatIsLostOrNeverComesLeavesAllOrNothing(t *testing.T) {
 
 func TestAnUndoThatFailsIsAnUnknownOutcomeAndTheNextCallMendsIt(t *testing.T) {
 	l := newLab(t)
-	l.Inject(volthatest.Fault{On: "FlowTable", Skip: 3, Times: 2})
+	l.Inject(peertest.Fault{On: "FlowTable", Skip: 3, Times: 2})
 	_, err := l.client.Provision(t.Context(), double("s1", serial, 900))
 	require.ErrorIs(t, err, linegate.ErrOutcomeUnknown)
 	l.provision(t, double("s1", serial, 900))

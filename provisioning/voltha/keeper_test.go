@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"linegate"
-	"linegate/provisioning/voltha/volthatest"
+	"linegate/provisioning/peertest"
 )
 
 func keeperOf(l *lab, wanted ...linegate.ONUService) *Keeper {
@@ -71,7 +71,7 @@ func TestARepairThatFailsIsToldAndTriedAgain(t *testing.T) {
 	l := newLab(t)
 	service := double("s1", serial, 900)
 	keeper := keeperOf(l, service)
-	l.Inject(volthatest.Fault{On: "MeterTable"})
+	l.Inject(peertest.Fault{On: "MeterTable"})
 	sweep, err := keeper.Sweep(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, Sweep{Checked: 1, Failed: 1}, sweep)
@@ -84,7 +84,7 @@ func TestARepairThatFailsIsToldAndTriedAgain(t *testing.T) {
 func TestASweepThatCanNotLookRepairsNothing(t *testing.T) {
 	l := newLab(t)
 	keeper := keeperOf(l, double("s1", serial, 900))
-	l.Inject(volthatest.Fault{On: "ListLogicalDeviceFlows"})
+	l.Inject(peertest.Fault{On: "ListLogicalDeviceFlows"})
 	_, err := keeper.Sweep(t.Context())
 	require.ErrorIs(t, err, linegate.ErrTryAgain)
 	assert.Zero(t, l.changes())
@@ -96,7 +96,7 @@ func TestASweepThatCanNotLookRepairsNothing(t *testing.T) {
 func TestAKeeperSweepsUntilItIsStopped(t *testing.T) {
 	l := newLab(t)
 	keeper := keeperOf(l, double("s1", serial, 900))
-	l.Inject(volthatest.Fault{On: "ListLogicalDevices", Times: 1})
+	l.Inject(peertest.Fault{On: "ListLogicalDevices", Times: 1})
 	ticks := make(chan time.Time)
 	keeper.After = func(wait time.Duration) <-chan time.Time {
 		assert.Equal(t, time.Minute, wait)

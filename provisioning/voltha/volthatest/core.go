@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"linegate/provisioning/peertest"
 	pb "linegate/provisioning/voltha/volthapb"
 )
 
@@ -34,7 +35,7 @@ const (
 // Core is a VOLTHA core with one OLT, adapters and simulated ONUs. All its methods
 // are safe for concurrent use.
 type Core struct {
-	faults
+	peertest.Faults
 	pb.UnimplementedVolthaServiceServer
 	address string
 	now     func() time.Time
@@ -107,15 +108,15 @@ func (c *Core) Address() string { return c.address }
 
 // intercept injects faults, and lets time and the controller do their part.
 func (c *Core) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	fault := c.next(info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:])
+	fault := c.Next(info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:])
 	if fault != nil {
-		fault.wait(ctx)
+		fault.Wait(ctx)
 		switch {
 		case fault.Hang:
 			return nil, status.FromContextError(ctx.Err()).Err()
 		case fault.Err != nil:
 			return nil, fault.Err
-		case fault.breaks():
+		case fault.Breaks():
 			return nil, broken()
 		}
 	}

@@ -1,16 +1,15 @@
 package volthatest
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"linegate/provisioning/peertest"
 )
 
 // Exchange is one recorded call of the core.
@@ -34,15 +33,7 @@ func (e *Exchange) Call() string { return e.Method[strings.LastIndexByte(e.Metho
 // Recorded reads a file of testdata/peers/voltha.
 func Recorded(t testing.TB, name string) []Exchange {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(repository(t), "testdata", "peers", "voltha", name))
-	require.NoError(t, err)
-	var list []Exchange
-	for line := range bytes.Lines(content) {
-		var exchange Exchange
-		require.NoError(t, json.Unmarshal(line, &exchange))
-		list = append(list, exchange)
-	}
-	return list
+	return peertest.Lines[Exchange](t, "voltha", name)
 }
 
 // Decode reads a recorded message; fields that our part of the API leaves out are
@@ -50,19 +41,4 @@ func Recorded(t testing.TB, name string) []Exchange {
 func Decode(t testing.TB, content []byte, into proto.Message) {
 	t.Helper()
 	require.NoError(t, protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(content, into))
-}
-
-// repository is the folder with go.mod, upwards of the package under test.
-func repository(t testing.TB) string {
-	t.Helper()
-	folder, err := os.Getwd()
-	require.NoError(t, err)
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder
-		}
-		parent := filepath.Dir(folder)
-		require.NotEqual(t, folder, parent, "no go.mod upwards of the test")
-		folder = parent
-	}
 }

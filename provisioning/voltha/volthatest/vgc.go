@@ -10,12 +10,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"linegate/provisioning/peertest"
 )
 
 // VGC is the REST interface of a controller with one OLT, whose ports are known
 // and configured. All its methods are safe for concurrent use.
 type VGC struct {
-	faults
+	peertest.Faults
 	server *httptest.Server
 
 	mu          sync.Mutex
@@ -74,28 +76,18 @@ func (v *VGC) Stick(stuck bool) {
 }
 
 func (v *VGC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Without reading the body the server would not notice that the client left.
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
 	}
-	fault := v.next(r.Method + " " + r.URL.Path)
-	if fault != nil {
-		fault.wait(r.Context())
-		switch {
-		case fault.Err != nil:
-			http.Error(w, fault.Err.Error(), http.StatusServiceUnavailable)
-			return
-		case fault.Hang, fault.breaks():
-			panic(http.ErrAbortHandler)
+	path := strings.Split(strings.TrimPrefix(r.URL.Path, "/vgc/v1/"), "/")
+	v.Serve(w, r, func() func(http.ResponseWriter) {
+		status, answer := v.serve(r.Method, path, body)
+		return func(w http.ResponseWriter) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, answer)
 		}
-	}
-	status, answer := v.serve(r.Method, strings.Split(strings.TrimPrefix(r.URL.Path, "/vgc/v1/"), "/"), body)
-	if fault != nil && fault.Lost {
-		panic(http.ErrAbortHandler)
-	}
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, answer)
+	})
 }
 
 func (v *VGC) serve(method string, path []string, body []byte) (int, string) {
