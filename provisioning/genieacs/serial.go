@@ -24,19 +24,24 @@ var (
 // characters and four octets).
 func serialForms(serial string) []string {
 	forms := []string{serial}
-	switch {
-	case ponASCII.MatchString(serial):
-		upper := strings.ToUpper(serial)
-		forms = append(forms, upper, strings.ToUpper(hex.EncodeToString([]byte(upper[:4])))+upper[4:])
-	case ponHex.MatchString(serial):
-		upper := strings.ToUpper(serial)
-		vendor, err := hex.DecodeString(upper[:8])
-		if err == nil && ponASCII.MatchString(string(vendor)+upper[8:]) {
-			forms = append(forms, upper, string(vendor)+upper[8:])
+	add := func(form string) {
+		if !slices.Contains(forms, form) {
+			forms = append(forms, form)
 		}
 	}
-	slices.Sort(forms[1:])
-	return slices.Compact(forms)
+	upper := strings.ToUpper(serial)
+	switch {
+	case ponASCII.MatchString(serial):
+		add(upper)
+		add(strings.ToUpper(hex.EncodeToString([]byte(upper[:4]))) + upper[4:])
+	case ponHex.MatchString(serial):
+		vendor, err := hex.DecodeString(upper[:8])
+		if ascii := string(vendor) + upper[8:]; err == nil && ponASCII.MatchString(ascii) {
+			add(upper)
+			add(ascii)
+		}
+	}
+	return forms
 }
 
 // validate refuses what could reach the server as something else than a name or a
