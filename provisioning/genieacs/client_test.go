@@ -158,16 +158,19 @@ rules:
 }
 
 func TestATroubleThatMayPassIsTriedAgainLater(t *testing.T) {
-	cases := map[string]func(*lab){
-		"an internal error of the device": func(l *lab) { l.FailSets(tr098, 1) },
-		"a session that was dropped":      func(l *lab) { l.DropSessions(tr098, 1) },
+	cases := map[string]struct {
+		prepare func(*lab)
+		kind    error
+	}{
+		"an internal error of the device": {func(l *lab) { l.FailSets(tr098, 1) }, linegate.ErrTryAgain},
+		"a session that was dropped":      {func(l *lab) { l.DropSessions(tr098, 1) }, linegate.ErrOutcomeUnknown},
 	}
-	for name, prepare := range cases {
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
-			prepare(l)
+			c.prepare(l)
 			_, err := l.client.Apply(t.Context(), tagged(300))
-			require.ErrorIs(t, err, linegate.ErrTryAgain)
+			require.ErrorIs(t, err, c.kind)
 			assert.Empty(t, l.Pending())
 			assert.Zero(t, l.Failed())
 			l.apply(t, tagged(300), linegate.CPEApplied)
@@ -207,7 +210,7 @@ func TestSettingsWaitForADeviceThatCanNotBeReached(t *testing.T) {
 			l.SetOffline(tr098, why)
 			result := l.apply(t, tagged(300), linegate.CPEWaiting)
 			assert.Contains(t, result.Detail, why)
-			assert.Equal(t, []string{"linegate-s1"}, l.Pending())
+			assert.Equal(t, []string{"linegate/s1/0"}, l.Pending())
 
 			result, err := l.client.Await(t.Context(), tagged(300))
 			require.NoError(t, err)
@@ -472,6 +475,53 @@ func TestMoreValuesThanFitIntoOneMessageAreSentInTheirOrder(t *testing.T) {
 	wanted := linegate.CPESettings{ServiceID: "s1", Device: tr181, ServiceVLAN: 7}
 	l.apply(t, wanted, linegate.CPEApplied)
 	assert.Equal(t, "7", l.Value(tr181, "Device.X.P69"))
+
+	wanted.ServiceVLAN = 8
+	l.SetOffline(tr181, genieacstest.OfflineRefused)
+	l.apply(t, wanted, linegate.CPEWaiting)
+	assert.Len(t, l.Pending(), 3)
+	l.Inform(tr181)
+	assert.Equal(t, "8", l.Value(tr181, "Device.X.P69"))
+}
+
+func TestARefusalOfALaterPartTakesTheFirstBack(t *testing.T) {
+	for name, reset := range map[string]string{"with a reset": "    reset: {vlan.id: '0'}\n", "without one": ""} {
+		t.Run(name, func(t *testing.T) {
+			var rules strings.Builder
+			rules.WriteString("rules:\n  - name: many\n    match: {root: Device}\n" + reset + "    settings:\n")
+			for i := range 33 {
+				fmt.Fprintf(&rules, "      - {set: vlan.id, path: Device.X.P%d}\n", i)
+			}
+			l := newLab(t, models(t, rules.String()))
+			for i := range 33 {
+				l.Change(tr181, fmt.Sprintf("Device.X.P%d", i), func(*genieacstest.Parameter) {})
+			}
+			l.Inject(peertest.Fault{On: "POST", Skip: 1, Do: func() { l.FailSets(tr181, 1) }})
+			_, err := l.client.Apply(t.Context(), linegate.CPESettings{ServiceID: "s1", Device: tr181, ServiceVLAN: 7})
+			require.ErrorIs(t, err, linegate.ErrOutcomeUnknown, "a trouble that may pass, but the first part is set")
+			assert.Equal(t, "7", l.Value(tr181, "Device.X.P0"))
+
+			l.Change(tr181, "Device.X.P32", func(p *genieacstest.Parameter) { p.Refuses = true })
+			_, err = l.client.Apply(t.Context(), linegate.CPESettings{ServiceID: "s1", Device: tr181, ServiceVLAN: 8})
+			require.ErrorIs(t, err, linegate.ErrRefused)
+			if reset != "" {
+				assert.Equal(t, "0", l.Value(tr181, "Device.X.P0"))
+			}
+		})
+	}
+}
+
+func TestAFaultThatCanNotBeDeletedIsAnUnknownOutcome(t *testing.T) {
+	l := newLab(t)
+	l.FailSets(tr098, 1)
+	l.Busy(9)
+	_, err := l.client.Apply(t.Context(), tagged(300))
+	require.ErrorIs(t, err, linegate.ErrOutcomeUnknown)
+	assert.ErrorContains(t, err, "the task stays")
+	l.Busy(0)
+	l.apply(t, tagged(300), linegate.CPEApplied)
+	l.RetryFaults(tr098)
+	assert.Zero(t, l.Failed())
 }
 
 func TestALostAnswerIsMendedByTheNextCall(t *testing.T) {

@@ -146,24 +146,44 @@ func (c *Client) apply(ctx context.Context, w *work) (linegate.CPEResult, error)
 		return w.result(linegate.CPEWaiting, waits), err
 	}
 	result, err := c.confirm(ctx, w)
-	if errors.Is(err, linegate.ErrUnsupported) || errors.Is(err, linegate.ErrRefused) {
+	if final(err) {
 		return result, c.takeBack(ctx, w, err)
 	}
-	return result, err
+	return result, unknown(err)
+}
+
+// final reports whether the device will say the same again.
+func final(err error) bool {
+	return errors.Is(err, linegate.ErrUnsupported) || errors.Is(err, linegate.ErrRefused)
+}
+
+// unknown is for what failed after something was changed: the kind of the error
+// would say that nothing was done.
+func unknown(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", linegate.ErrOutcomeUnknown, err)
 }
 
 // set sends the values, at most 32 in a task: as many go into one message to the
 // CPE, which takes all of them or none. waits says why they wait; empty: they were sent.
 func (c *Client) set(ctx context.Context, w *work) (waits string, err error) {
-	for _, part := range parts(w.writes) {
-		task := provisionsTask(w.service, part, c.config.Expiry)
+	for i, part := range parts(w.writes) {
+		task := provisionsTask(w.service, i, part, c.config.Expiry)
 		if waits != "" {
 			err = c.nbi.queue(ctx, w.device.ID, task) // in order, behind the one that waits
 		} else {
-			waits, err = c.run(ctx, w.device.ID, task)
+			waits, err = c.run(ctx, w, task)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case i == 0:
 			return "", err
+		case final(err):
+			return "", c.takeBack(ctx, w, err)
+		default:
+			return "", unknown(err)
 		}
 	}
 	return waits, nil
@@ -171,21 +191,21 @@ func (c *Client) set(ctx context.Context, w *work) (waits string, err error) {
 
 // run sends a task and calls the CPE. It deletes a task that the CPE refused, which
 // would be tried again by itself and put old values over new ones.
-func (c *Client) run(ctx context.Context, id string, task task) (waits string, err error) {
-	done, err := c.nbi.post(ctx, id, task, c.config.Answer)
+func (c *Client) run(ctx context.Context, w *work, task task) (waits string, err error) {
+	done, err := c.nbi.post(ctx, w.device.ID, task, c.config.Answer)
 	if err != nil || done.ran {
 		return "", err
 	}
-	failed, err := c.nbi.faultOf(ctx, id, done.id)
+	failed, err := c.nbi.faultOf(ctx, w.device.ID, done.id)
 	if err != nil {
-		return "", err
+		return "", unknown(err)
 	}
 	if failed != nil {
-		return "", errors.Join(failed.err(), c.deleteTask(ctx, done.id))
+		return "", c.discard(ctx, done.id, failed)
 	}
-	pending, err := c.nbi.tasks(ctx, id, task.UniqueKey)
+	pending, err := c.nbi.tasks(ctx, w.device.ID, w.service)
 	if err != nil {
-		return "", err
+		return "", unknown(err)
 	}
 	if !has(pending, done.id) {
 		return "", nil // it ran while the answer was on its way
@@ -235,7 +255,7 @@ func (c *Client) Await(ctx context.Context, wanted linegate.CPESettings) (linega
 }
 
 func (c *Client) await(ctx context.Context, w *work) (linegate.CPEResult, error) {
-	pending, err := c.nbi.tasks(ctx, w.device.ID, uniqueKey(w.service))
+	pending, err := c.nbi.tasks(ctx, w.device.ID, w.service)
 	if err != nil {
 		return linegate.CPEResult{}, err
 	}
@@ -245,7 +265,7 @@ func (c *Client) await(ctx context.Context, w *work) (linegate.CPEResult, error)
 			return linegate.CPEResult{}, err
 		}
 		if failed != nil {
-			return linegate.CPEResult{}, errors.Join(failed.err(), c.deleteTask(ctx, task.ID))
+			return linegate.CPEResult{}, c.discard(ctx, task.ID, failed)
 		}
 	}
 	if len(pending) > 0 {
@@ -278,12 +298,13 @@ func (c *Client) Remove(ctx context.Context, settings linegate.CPESettings) (lin
 // takeBack puts the unprovisioned state where only a part of the settings is in
 // force, and returns why.
 func (c *Client) takeBack(ctx context.Context, w *work, cause error) error {
-	reset := &work{service: w.service, device: w.device, rule: w.rule, writes: w.rule.resetOf(w.writes)}
-	if len(reset.writes) == 0 {
+	back := w.rule.resetOf(w.writes)
+	if len(back) == 0 {
 		return cause
 	}
-	if _, err := c.set(ctx, reset); err != nil {
-		return fmt.Errorf("%w: %s; taking back: %w", linegate.ErrOutcomeUnknown, cause, err)
+	task := provisionsTask(w.service, 0, back[:min(len(back), perMessage)], c.config.Expiry)
+	if _, err := c.run(ctx, w, task); err != nil {
+		return fmt.Errorf("%w: %s; taking back: %s", linegate.ErrOutcomeUnknown, cause, err)
 	}
 	return cause
 }
@@ -291,7 +312,7 @@ func (c *Client) takeBack(ctx context.Context, w *work, cause error) error {
 // clear deletes tasks of the service, and faults of anybody's tasks that would
 // write the same parameters again later.
 func (c *Client) clear(ctx context.Context, w *work) error {
-	pending, err := c.nbi.tasks(ctx, w.device.ID, uniqueKey(w.service))
+	pending, err := c.nbi.tasks(ctx, w.device.ID, w.service)
 	if err != nil {
 		return err
 	}
@@ -312,6 +333,14 @@ func (c *Client) clear(ctx context.Context, w *work) error {
 		}
 	}
 	return nil
+}
+
+// discard deletes a task that failed and returns why it did.
+func (c *Client) discard(ctx context.Context, task string, failed *fault) error {
+	if err := c.deleteTask(ctx, task); err != nil {
+		return fmt.Errorf("%w: %s; the task stays: %s", linegate.ErrOutcomeUnknown, failed.err(), err)
+	}
+	return failed.err()
 }
 
 func (c *Client) deleteTask(ctx context.Context, id string) error {

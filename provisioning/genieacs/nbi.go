@@ -228,10 +228,18 @@ func (n *nbi) call(ctx context.Context, id string) error {
 // tasksPath escapes the id once more: it has percent signs of its own.
 func tasksPath(id string) string { return "/devices/" + url.PathEscape(id) + "/tasks" }
 
-func (n *nbi) tasks(ctx context.Context, id, key string) ([]queued, error) {
-	var list []queued
-	err := n.list(ctx, "tasks", map[string]string{"device": id, "uniqueKey": key}, nil, &list)
-	return list, err
+// tasks are those of a service that wait on a device or failed.
+func (n *nbi) tasks(ctx context.Context, id, service string) ([]queued, error) {
+	var all, ours []queued
+	if err := n.list(ctx, "tasks", map[string]string{"device": id}, nil, &all); err != nil {
+		return nil, err
+	}
+	for _, task := range all {
+		if key, ok := task.UniqueKey.(string); ok && strings.HasPrefix(key, keyPrefix(service)) {
+			ours = append(ours, task)
+		}
+	}
+	return ours, nil
 }
 
 func (n *nbi) faults(ctx context.Context, id string) ([]fault, error) {

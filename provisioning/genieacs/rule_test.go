@@ -176,7 +176,7 @@ func TestAFaultOfAnyShapeIsRead(t *testing.T) {
 		{"_id":"b","code":"timeout","message":"late","detail":"words","provisions":"[[\"refresh\",\"Device.X\"],[\"value\"],[\"value\",\"Device.X\",1]]"}]`
 	require.NoError(t, json.Unmarshal([]byte(content), &list))
 	assert.ErrorIs(t, list[0].err(), linegate.ErrRefused)
-	assert.ErrorIs(t, list[1].err(), linegate.ErrTryAgain)
+	assert.ErrorIs(t, list[1].err(), linegate.ErrOutcomeUnknown)
 	assert.False(t, list[0].writes([]write{{path: "Device.X"}}))
 	assert.True(t, list[1].writes([]write{{path: "Device.X"}}))
 }
@@ -198,7 +198,7 @@ func FuzzParseRules(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			_, err = json.Marshal(provisionsTask("s1", list, time.Hour))
+			_, err = json.Marshal(provisionsTask("s1", 0, list, time.Hour))
 			require.NoError(t, err)
 			rules[i].resetOf(list)
 			for _, w := range list {

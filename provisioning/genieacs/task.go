@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,18 +18,20 @@ type task struct {
 	Name           string   `json:"name"`
 	Provisions     [][]any  `json:"provisions,omitempty"`
 	ParameterNames []string `json:"parameterNames,omitempty"`
-	// UniqueKey marks the task as ours. The server would replace a task of the same
-	// key and leave its fault behind, so ours are deleted before.
+	// UniqueKey marks the task as ours. The server replaces a task of the same key
+	// and leaves its fault behind, so no two tasks of ours have one, and older ones
+	// are deleted before.
 	UniqueKey string `json:"uniqueKey"`
 	Expiry    int64  `json:"expiry"` // seconds
 }
 
-func uniqueKey(service string) string { return "linegate-" + service }
+// keyPrefix begins the keys of all tasks of a service.
+func keyPrefix(service string) string { return "linegate/" + service + "/" }
 
 // provisionsTask reads every parameter and then sets it, in one session: a set alone
 // is left out when the server believes that the value is there already.
-func provisionsTask(service string, writes []write, expiry time.Duration) task {
-	t := task{Name: "provisions", UniqueKey: uniqueKey(service), Expiry: int64(expiry / time.Second)}
+func provisionsTask(service string, part int, writes []write, expiry time.Duration) task {
+	t := task{Name: "provisions", UniqueKey: keyPrefix(service) + strconv.Itoa(part), Expiry: int64(expiry / time.Second)}
 	var made []string
 	for _, w := range writes {
 		if w.ensure != "" && !slices.Contains(made, w.ensure) {
@@ -48,14 +51,14 @@ func provisionsTask(service string, writes []write, expiry time.Duration) task {
 func readTask(service string, names []string, expiry time.Duration) task {
 	return task{
 		Name: "getParameterValues", ParameterNames: names,
-		UniqueKey: uniqueKey(service), Expiry: int64(expiry / time.Second),
+		UniqueKey: keyPrefix(service) + "read", Expiry: int64(expiry / time.Second),
 	}
 }
 
 // queued is a task as the server lists it.
 type queued struct {
-	ID   string `json:"_id"`
-	Name string `json:"name"`
+	ID        string `json:"_id"`
+	UniqueKey any    `json:"uniqueKey"` // others' may be of any type
 }
 
 func has(list []queued, id string) bool {
@@ -97,9 +100,12 @@ var refusals = []string{"cwmp.9000", "cwmp.9001", "cwmp.9003", "cwmp.9005", "cwm
 
 // err names the parameter that was refused.
 func (f *fault) err() error {
-	kind := linegate.ErrTryAgain
-	if slices.Contains(refusals, f.Code) {
+	kind := linegate.ErrOutcomeUnknown // e.g. session_terminated: the CPE left without an answer
+	switch {
+	case slices.Contains(refusals, f.Code):
 		kind = linegate.ErrRefused
+	case strings.HasPrefix(f.Code, "cwmp."):
+		kind = linegate.ErrTryAgain // the CPE takes all values of a message or none
 	}
 	words := []string{f.Code + " " + f.Message}
 	for _, p := range f.Detail.Parameters {

@@ -167,10 +167,14 @@ func (c *Controller) provision(ctx context.Context, wanted *linegate.ONUService)
 		return linegate.ONUResult{}, err
 	}
 	if err := c.clear(ctx, wanted, now); err != nil {
-		return linegate.ONUResult{}, err
+		return linegate.ONUResult{}, unknown(err)
 	}
 	if err := c.build(ctx, wanted); err != nil {
-		return linegate.ONUResult{}, c.undo(ctx, wanted, err)
+		err = c.undo(ctx, wanted, err)
+		if now.mine != nil {
+			err = unknown(err) // what was there before is gone
+		}
+		return linegate.ONUResult{}, err
 	}
 	return linegate.ONUResult{Installed: true, Device: portName(wanted), Detail: "all flows are provisioned"}, nil
 }
@@ -250,7 +254,7 @@ func (c *Controller) undo(ctx context.Context, wanted *linegate.ONUService, caus
 		err = c.clear(ctx, wanted, now)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %s; undo: %w", linegate.ErrOutcomeUnknown, cause, err)
+		return fmt.Errorf("%w: %s; undo: %s", linegate.ErrOutcomeUnknown, cause, err)
 	}
 	if errors.Is(cause, linegate.ErrOutcomeUnknown) {
 		return fmt.Errorf("%w: %s; it is deleted again", linegate.ErrTryAgain, cause)
@@ -266,12 +270,14 @@ func (c *Controller) Change(ctx context.Context, was, wanted linegate.ONUService
 	if was.ID != wanted.ID {
 		return linegate.ONUResult{}, fmt.Errorf("onu service: %w: change of %s to %s: they must have one id", linegate.ErrRefused, was.ID, wanted.ID)
 	}
-	if portName(&was) != portName(&wanted) {
-		if err := c.Remove(ctx, was); err != nil {
-			return linegate.ONUResult{}, err
-		}
+	if portName(&was) == portName(&wanted) {
+		return c.Provision(ctx, wanted)
 	}
-	return c.Provision(ctx, wanted)
+	if err := c.Remove(ctx, was); err != nil {
+		return linegate.ONUResult{}, err
+	}
+	result, err := c.Provision(ctx, wanted)
+	return result, unknown(err)
 }
 
 // Remove deactivates the service and deletes its subscriber.
@@ -281,7 +287,7 @@ func (c *Controller) Remove(ctx context.Context, service linegate.ONUService) er
 	}
 	now, err := c.look(ctx, &service)
 	if err == nil && now.refuseForeign(&service) == nil {
-		err = c.clear(ctx, &service, now)
+		err = unknown(c.clear(ctx, &service, now))
 	}
 	if err != nil {
 		return onuError(&service, err)

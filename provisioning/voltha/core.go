@@ -97,10 +97,14 @@ func (c *Core) provision(ctx context.Context, wanted *linegate.ONUService, line 
 	// A rebooted ONU has lost what the core still lists, and adding that again is
 	// not passed on to it.
 	if err := c.deleteAll(ctx, line.logical, mine); err != nil {
-		return linegate.ONUResult{}, err
+		return linegate.ONUResult{}, unknown(err)
 	}
 	if err := c.install(ctx, wanted, line, flows); err != nil {
-		return linegate.ONUResult{}, c.undo(ctx, wanted, line, err)
+		err = c.undo(ctx, wanted, line, err)
+		if len(mine) > 0 {
+			err = unknown(err) // what was there before is gone
+		}
+		return linegate.ONUResult{}, err
 	}
 	return line.result(true, "all four flows are pushed and listed"), nil
 }
@@ -140,7 +144,7 @@ func (c *Core) undo(ctx context.Context, wanted *linegate.ONUService, line *line
 		err = c.deleteAll(ctx, line.logical, owned(installed, wanted.ID))
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %s; undo: %w", linegate.ErrOutcomeUnknown, cause, err)
+		return fmt.Errorf("%w: %s; undo: %s", linegate.ErrOutcomeUnknown, cause, err)
 	}
 	if errors.Is(cause, linegate.ErrOutcomeUnknown) {
 		return fmt.Errorf("%w: %s; its flows are deleted again", linegate.ErrTryAgain, cause)
@@ -158,12 +162,14 @@ func (c *Core) Change(ctx context.Context, was, wanted linegate.ONUService) (lin
 	if was.ID != wanted.ID {
 		return linegate.ONUResult{}, fmt.Errorf("onu service: %w: change of %s to %s: they must have one id", linegate.ErrRefused, was.ID, wanted.ID)
 	}
-	if portName(&was) != portName(&wanted) {
-		if err := c.Remove(ctx, was); err != nil {
-			return linegate.ONUResult{}, err
-		}
+	if portName(&was) == portName(&wanted) {
+		return c.Provision(ctx, wanted)
 	}
-	return c.Provision(ctx, wanted)
+	if err := c.Remove(ctx, was); err != nil {
+		return linegate.ONUResult{}, err
+	}
+	result, err := c.Provision(ctx, wanted)
+	return result, unknown(err)
 }
 
 // Remove deletes the flows of the service wherever they are: the ONU may be gone
@@ -174,7 +180,7 @@ func (c *Core) Remove(ctx context.Context, service linegate.ONUService) error {
 		return err
 	}
 	if err := c.remove(ctx, &service); err != nil {
-		return onuError(&service, err)
+		return onuError(&service, unknown(err))
 	}
 	return nil
 }

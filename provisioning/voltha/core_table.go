@@ -79,7 +79,7 @@ func (c *Core) deleteAll(ctx context.Context, logical string, listed []*pb.OfpFl
 	}
 	prefix := listed[0].Cookie & cookieMask
 	if slices.ContainsFunc(left, func(f *pb.OfpFlowStats) bool { return f.Cookie&cookieMask == prefix }) {
-		return fmt.Errorf("%w: flows are still listed after their deletion: %w", linegate.ErrOutcomeUnknown, failed)
+		return fmt.Errorf("%w: flows are still listed after their deletion: %v", linegate.ErrOutcomeUnknown, failed)
 	}
 	return nil
 }

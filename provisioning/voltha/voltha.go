@@ -208,3 +208,12 @@ const (
 func portName(service *linegate.ONUService) string {
 	return fmt.Sprintf("%s-%d", strings.ToUpper(service.Serial), service.UNI)
 }
+
+// unknown is for what failed after something was changed: the kind of the error
+// would say that nothing was done.
+func unknown(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", linegate.ErrOutcomeUnknown, err)
+}

@@ -15,6 +15,8 @@ type Parameter struct {
 	Hidden   bool // reads back empty
 	// Ignores says yes to a new value and keeps the old one.
 	Ignores bool
+	// Refuses answers a new value with fault 9007.
+	Refuses bool
 }
 
 // CPE is a device, and what the server believes of it.
@@ -143,7 +145,9 @@ func (c *CPE) refuses(list []assignment) *refusal {
 	}
 	no := &refusal{code: "cwmp.9003", message: "Invalid arguments"}
 	for _, a := range list {
-		if tag, ok := a.value.(float64); ok && tag > 4094 && (strings.HasSuffix(a.path, "VLAN") || strings.HasSuffix(a.path, "VLANID")) {
+		tag, ok := a.value.(float64)
+		badTag := ok && tag > 4094 && (strings.HasSuffix(a.path, "VLAN") || strings.HasSuffix(a.path, "VLANID"))
+		if badTag || c.parameters[a.path].Refuses {
 			no.parameters = append(no.parameters, map[string]any{
 				"parameterName": a.path, "faultCode": "9007", "faultString": "Invalid parameter value",
 			})
