@@ -529,12 +529,11 @@ func TestALostAnswerIsMendedByTheNextCall(t *testing.T) {
 		"an error":             {Err: errors.New("busy")},
 		"the answer is lost":   {Lost: true},
 		"the connection broke": {},
-		"it hangs":             {Hang: true},
 	}
 	for kind, fault := range kinds {
 		for skip := range 7 {
 			t.Run(fmt.Sprintf("%s at request %d", kind, skip+1), func(t *testing.T) {
-				l := newLab(t, func(c *Config) { c.Call = 150 * time.Millisecond })
+				l := newLab(t)
 				fault.Skip = skip
 				l.Inject(fault)
 				_, err := l.client.Apply(t.Context(), tagged(300))
@@ -547,6 +546,14 @@ func TestALostAnswerIsMendedByTheNextCall(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAServerThatHangsIsGivenUp(t *testing.T) {
+	l := newLab(t, func(c *Config) { c.Call = 3 * time.Second })
+	l.Inject(peertest.Fault{On: "POST", Hang: true})
+	_, err := l.client.Apply(t.Context(), tagged(300))
+	require.ErrorIs(t, err, linegate.ErrOutcomeUnknown)
+	l.apply(t, tagged(300), linegate.CPEApplied)
 }
 
 func TestAFailureWhileTakingBackIsAnUnknownOutcome(t *testing.T) {

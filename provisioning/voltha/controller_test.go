@@ -32,7 +32,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{VGC: volthatest.StartVGC(t), clock: newClock(), log: &strings.Builder{}}
 	client, err := Open(Config{
-		Backend: BackendController, Address: s.URL(), Call: 500 * time.Millisecond,
+		Backend: BackendController, Address: s.URL(), Call: 3 * time.Second,
 		Now: s.clock.Now, After: s.clock.After, Logger: slog.New(slog.NewJSONHandler(s.log, nil)),
 	})
 	require.NoError(t, err)
@@ -218,7 +218,6 @@ func TestAFaultAtAnyRequestToAControllerLeavesAllOrNothing(t *testing.T) {
 		"an error":             {Err: errors.New("busy")},
 		"the answer is lost":   {Lost: true},
 		"the connection broke": {},
-		"it hangs":             {Hang: true},
 	}
 	for kind, fault := range kinds {
 		for skip := range 9 {
@@ -235,6 +234,14 @@ func TestAFaultAtAnyRequestToAControllerLeavesAllOrNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAControllerThatHangsIsGivenUp(t *testing.T) {
+	s := newSite(t)
+	s.Inject(peertest.Fault{On: "POST /vgc/v1/services", Hang: true})
+	_, err := s.client.Provision(t.Context(), double("s1", serial, 900))
+	require.ErrorIs(t, err, linegate.ErrTryAgain, "what was made is deleted again")
+	assert.Empty(t, s.Subscribers())
 }
 
 func TestAnUndoAtAControllerThatFailsIsAnUnknownOutcome(t *testing.T) {
