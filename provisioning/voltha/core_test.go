@@ -81,6 +81,16 @@ func TestAFlowThatIsAcceptedAndDroppedIsNoSuccessAndLeavesNothing(t *testing.T) 
 	assert.Empty(t, l.Flows())
 }
 
+func TestAnONUThatHasAnotherServiceIsNotBelievedTooEarly(t *testing.T) {
+	l := newLab(t)
+	l.provision(t, double("s1", serial, 900)) // so the ONU says that flows were pushed
+	second := double("s2", serial, 901)
+	second.UNI, second.TechProfile = 2, 99
+	_, err := l.client.Provision(t.Context(), second)
+	require.ErrorIs(t, err, linegate.ErrTryAgain)
+	assert.Len(t, l.Flows(), 4, "those of the other service")
+}
+
 func TestAHalfInstalledGroupIsUndone(t *testing.T) {
 	l := newLab(t)
 	l.Inject(peertest.Fault{On: "FlowTable", Do: func() { l.PowerOff(serial) }})
@@ -456,8 +466,8 @@ func TestManyServicesAtOnceDoNotDisturbEachOther(t *testing.T) {
 
 func TestAnAnswerOfManyMegabytesIsRead(t *testing.T) {
 	l := newLab(t)
-	serials := l.AddONUs(45_000)
-	found, err := l.client.Verify(t.Context(), double("s1", serials[44_999], 900))
+	serials := l.AddONUs(55_000)
+	found, err := l.client.Verify(t.Context(), double("s1", serials[54_999], 900))
 	require.NoError(t, err)
 	assert.NotEmpty(t, found.Device)
 }

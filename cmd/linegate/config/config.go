@@ -25,6 +25,8 @@ type Config struct {
 	Cache      Cache
 	Auth       Auth
 	Accounting Accounting
+	VOLTHA     VOLTHA
+	GenieACS   GenieACS
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string

@@ -31,7 +31,7 @@ var envReplacer = strings.NewReplacer(".", "_", "-", "_")
 // Keys returns all settings in the order of the example. This table is the only
 // place where a setting gets its name, default and range.
 func Keys() []Key {
-	return []Key{
+	return append([]Key{
 		addressesKey("listen.auth", ":1812", "where Access-Requests are received, over UDP",
 			func(c *Config) *[]string { return &c.Listen.Auth }),
 		addressesKey("listen.acct", ":1813", "where Accounting-Requests are received, over UDP",
@@ -111,7 +111,7 @@ func Keys() []Key {
 			func(c *Config) *int { return &c.Accounting.Queue }),
 		key("apply_on_first_start", "", "a path (default: none)", "a file for `linegate apply` that serve applies when the store is empty",
 			func(c *Config, text string) bool { c.ApplyOnFirstStart = text; return true }),
-	}
+	}, equipmentKeys()...)
 }
 
 var logLevels = map[string]slog.Level{

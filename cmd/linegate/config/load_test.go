@@ -61,6 +61,8 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Positive(t, none.Auth.HashWorkers)
 	assert.Equal(t, 65536, none.Accounting.Queue)
 	assert.Empty(t, none.ApplyOnFirstStart)
+	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second}, none.VOLTHA)
+	assert.Equal(t, GenieACS{Expiry: 168 * time.Hour}, none.GenieACS)
 
 	empty.File = ""
 	assert.Equal(t, none, empty)
@@ -81,6 +83,8 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second, FailStatic: 8760 * time.Hour},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
 		Accounting: Accounting{Queue: 64}, ApplyOnFirstStart: "testdata/demo.yaml",
+		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond},
+		GenieACS: GenieACS{URL: "https://acs.example.net/nbi", Username: "linegate", Password: "s3cret", Token: "t0ken", Models: "/etc/linegate/models", Expiry: time.Hour},
 	}, full)
 }
 
