@@ -14,7 +14,9 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/provisioning"
+	"linegate/provisioning/genieacs"
 	"linegate/provisioning/netbox"
+	"linegate/provisioning/voltha"
 	"linegate/store"
 )
 
@@ -89,7 +91,7 @@ func provisioningOptions(cfg config.Config, engine store.Engine, sealer *store.S
 	options := provisioning.Options{
 		Database: workflowsIn(cfg), Profiles: profileStore{engine}, Book: book, Sealer: sealer, Parallel: p.Parallel,
 		Flags:  func(tenant string) provisioning.Flags { return provisioning.Flags(p.FeaturesOf(tenant)) },
-		Timing: provisioning.Timing{Quarantine: p.Quarantine, CPEExpiry: p.CPEExpiry, Poll: orderPoll},
+		Timing: provisioning.Timing{Quarantine: p.Quarantine, CPEExpiry: cfg.GenieACS.Expiry, Poll: orderPoll},
 		Log:    slog.New(slog.DiscardHandler),
 	}
 	client, err := openNetBox(p.NetBox)
@@ -99,7 +101,29 @@ func provisioningOptions(cfg config.Config, engine store.Engine, sealer *store.S
 	if client != nil {
 		options.Addresses = client
 	}
-	return options, nil
+	return options, addEquipment(cfg, &options)
+}
+
+// addEquipment opens the systems that ONUs and CPE are set through, where they are
+// configured. Neither is asked anything yet.
+func addEquipment(cfg config.Config, options *provisioning.Options) error {
+	if v := cfg.VOLTHA; v.Address != "" {
+		onu, err := voltha.Open(voltha.Config{
+			Backend: voltha.Backend(v.Backend), Address: v.Address, TLS: v.TLS, TechProfile: v.TechProfile, Ready: v.Ready, Verify: v.Verify, Settle: v.Settle,
+		})
+		if err != nil {
+			return err
+		}
+		options.ONU = onu
+	}
+	if g := cfg.GenieACS; g.URL != "" {
+		cpe, err := genieacs.Open(genieacs.Config{URL: g.URL, Username: g.Username, Password: g.Password, Token: g.Token, Models: g.Models, Expiry: g.Expiry})
+		if err != nil {
+			return err
+		}
+		options.CPE = cpe
+	}
+	return nil
 }
 
 // orderPoll is how often a process looks for orders.

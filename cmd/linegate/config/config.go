@@ -28,6 +28,8 @@ type Config struct {
 	Retention  Retention
 	// Provisioning is what orders work with.
 	Provisioning Provisioning
+	VOLTHA       VOLTHA
+	GenieACS     GenieACS
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string

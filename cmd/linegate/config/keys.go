@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ var envReplacer = strings.NewReplacer(".", "_", "-", "_")
 // Keys returns all settings in the order of the example. This table is the only
 // place where a setting gets its name, default and range.
 func Keys() []Key {
-	return append(serverKeys(), provisioningKeys()...)
+	return slices.Concat(serverKeys(), provisioningKeys(), equipmentKeys())
 }
 
 func serverKeys() []Key {

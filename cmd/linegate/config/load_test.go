@@ -63,6 +63,8 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, Accounting{Queue: 65536, StaleIntervals: 3, Spool: "/var/lib/linegate/linegate.db.spool", SpoolMaxBytes: 1 << 30}, none.Accounting)
 	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
 	assert.Empty(t, none.ApplyOnFirstStart)
+	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second}, none.VOLTHA)
+	assert.Equal(t, GenieACS{Expiry: 168 * time.Hour}, none.GenieACS)
 
 	empty.File = ""
 	assert.Equal(t, none, empty)
@@ -88,10 +90,12 @@ func TestAFileSetsEveryKey(t *testing.T) {
 				{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/16")},
 				{Tenant: "acme", Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8:200::/40"), VRF: "blue", Length: 48},
 			}},
-			Quarantine: 7 * day, CPEExpiry: time.Hour, Parallel: 4,
+			Quarantine: 7 * day, Parallel: 4,
 			Features: Features{AllowIPv4Only: true, Option82Default: linegate.Option82Enforce},
 			Tenants:  []TenantFeature{{"acme", "enable_ipv6_pd", "true"}, {"acme", "option82_default_policy", "ignore"}},
 		},
+		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond},
+		GenieACS: GenieACS{URL: "https://acs.example.net/nbi", Username: "linegate", Password: "s3cret", Token: "t0ken", Models: "/etc/linegate/models", Expiry: time.Hour},
 	}, full)
 	assert.Equal(t, Features{AllowIPv4Only: true, Option82Default: linegate.Option82Ignore, IPv6PD: true}, full.Provisioning.FeaturesOf("acme"))
 	assert.Equal(t, full.Provisioning.Features, full.Provisioning.FeaturesOf("other"))

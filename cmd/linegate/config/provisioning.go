@@ -16,7 +16,6 @@ import (
 type Provisioning struct {
 	NetBox     NetBox
 	Quarantine time.Duration // how long released addresses are kept back
-	CPEExpiry  time.Duration // how long an offline CPE is waited for
 	Parallel   int           // steps at a time
 	Features   Features
 	Tenants    []TenantFeature // over Features
@@ -123,11 +122,6 @@ func provisioningKeys() []Key {
 			func(c *Config, text string) (ok bool) {
 				c.Provisioning.Quarantine, ok = days(text)
 				return ok && (c.Provisioning.Quarantine == 0 || c.Provisioning.Quarantine >= time.Hour && c.Provisioning.Quarantine <= 365*day)
-			}),
-		key("provisioning.cpe_expiry", "7d", "1h to 90d", "how long an offline CPE is waited for, where the order says nothing",
-			func(c *Config, text string) (ok bool) {
-				c.Provisioning.CPEExpiry, ok = days(text)
-				return ok && c.Provisioning.CPEExpiry >= time.Hour && c.Provisioning.CPEExpiry <= 90*day
 			}),
 		countKey("provisioning.parallel", "8", 1, 256, "steps of orders that are under way at a time",
 			func(c *Config) *int { return &c.Provisioning.Parallel }),
