@@ -57,8 +57,8 @@ protoc:
 test: check generated ## check, then every test with the race detector
 	@go test -race ./...
 
-test-peers: ## Tests against foreign systems that Debian does not package
-	@echo "test-peers: nothing to run yet, no foreign system is tested against"
+test-peers: ## Tests against foreign systems that Debian does not package: a real NetBox, installed in var/peers
+	@testdata/peers/netbox.sh go test -count=1 -timeout 40m -run 'real|AnOrder' ./provisioning/netbox ./cmd/linegate
 
 fuzz: ## Run every fuzz target for FUZZTIME each
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file function; do \

@@ -52,7 +52,11 @@ var importTable = map[string]importRule{
 		ours:    []string{".", "dictionary", "radiusd/wire", "policy", "policy/dialect", "store", "telemetry", "coa"},
 		foreign: []string{anyModule},
 	},
-	"provisioning/voltha": {ours: []string{".", "provisioning/voltha/volthapb"}, foreign: []string{anyModule}},
+	"provisioning":                   {ours: []string{"."}, foreign: []string{anyModule}},
+	"provisioning/netbox":            {ours: []string{"."}, foreign: []string{anyModule}},
+	"provisioning/netbox/netboxtest": {},
+	"provisioning/genieacs":          {ours: []string{"."}, foreign: []string{anyModule}},
+	"provisioning/voltha":            {ours: []string{".", "provisioning/voltha/volthapb"}, foreign: []string{anyModule}},
 	// What protoc made, and the fakes that the tests of provisioning talk to.
 	"provisioning/voltha/volthapb":       {foreign: []string{anyModule}},
 	"provisioning/peertest":              {foreign: []string{anyModule}},

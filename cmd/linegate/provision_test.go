@@ -18,8 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"linegate"
+	"linegate/provisioning/genieacs/genieacstest"
 	"linegate/provisioning/netbox"
 	"linegate/provisioning/netbox/netboxtest"
+	"linegate/provisioning/voltha/volthatest"
 )
 
 // netBox is where an instance gets addresses: a real server if the environment
@@ -226,4 +228,38 @@ func TestOrdersThatCanNotBeReadAreRefusedByName(t *testing.T) {
 	assert.Equal(t, map[string]string{"service_vlan": "10", "static_ipv4": "", "qinq_enabled": "true"}, order.Set)
 	assert.Equal(t, uint32(7), order.ONU.CIR.DownloadKbps)
 	assert.Equal(t, linegate.OrderProvision, order.Kind)
+}
+
+// The recorded network: an ONU and a CPE that the fakes know.
+const equippedOrder = `
+key: all-1
+username: full-1
+profile: {password: secretpw, circuit_id: olt1 xpon 0/1/1, service_vlan: 800, inner_vlan: 900, qinq_enabled: true, download_kbps: 100000, upload_kbps: 20000}
+addresses: {ipv4: true, delegated_prefix: 56}
+onu: {serial: BBSM00000001, uni: 1}
+cpe: {device: XR500-0001, without_qinq: true}
+`
+
+func TestAnOrderReachesNetBoxVOLTHAAndGenieACS(t *testing.T) {
+	core, acs := volthatest.StartCore(t, nil), genieacstest.Start(t)
+	s, b := provisionedInstance(t)
+	s.env = append(s.env, "LINEGATE_VOLTHA_ADDRESS="+core.Address(), "LINEGATE_VOLTHA_SETTLE=200ms", "LINEGATE_GENIEACS_URL="+acs.URL())
+	file := s.file("full.yaml", equippedOrder)
+	preview := s.cli("provision", "subscriber", "-f", file, "--dry-run")
+	assert.Contains(t, preview, "BBSM00000001 port 1: service VLAN 800, inner VLAN 900")
+	assert.Empty(t, core.Flows())
+
+	var done struct {
+		State   string `json:"state"`
+		Service string `json:"service_id"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(s.cli("provision", "subscriber", "-f", file, "-o", "json")), &done))
+	assert.Equal(t, "done", done.State)
+	assert.Len(t, core.Wire(), 4, "the four flows of QinQ")
+	assert.Equal(t, 2, b.holds(t, done.Service))
+	s.cli("provision", "subscriber", "-f", s.file("down.yaml", "key: all-2\nusername: full-1\nkind: deprovision\n"))
+	assert.Empty(t, core.Flows())
+	assert.Empty(t, core.Crashes())
+	assert.Empty(t, acs.Crashes())
+	assert.Zero(t, b.holds(t, done.Service))
 }
