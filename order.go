@@ -36,42 +36,42 @@ const (
 
 var suspendStrategies = []SuspendStrategy{SuspendByRate, SuspendByWalledGarden, SuspendByDisconnect}
 
-// Order is one piece of work on one subscriber. An order with a Key that was given
-// before is the same order, whatever it says.
+// Order is one piece of work on one subscriber. An order that is given again under
+// its Key is taken once.
 type Order struct {
-	Key      string // chosen by who orders, 1 to 128 octets, unique within the tenant
-	Kind     OrderKind
-	Tenant   string
-	Username string
-	Actor    string // for the audit trail
+	Key      string    `json:"key,omitempty"` // chosen by who orders, 1 to 128 octets, unique within the tenant
+	Kind     OrderKind `json:"kind,omitzero"`
+	Tenant   string    `json:"tenant,omitempty"`
+	Username string    `json:"username,omitempty"`
+	Actor    string    `json:"actor,omitempty"` // for the audit trail
 
 	// Set are properties of the subscriber by the names of Fields; for provision
 	// and change. One that is empty is cleared.
-	Set       map[string]string
-	Addresses AddressWishes
-	VLAN      VLANWish
-	ONU       *ONUWish // nil: no ONU, or for a change: the one it has
-	CPE       *CPEWish // likewise
+	Set       map[string]string `json:"profile,omitzero"`
+	Addresses AddressWishes     `json:"addresses,omitzero"`
+	VLAN      VLANWish          `json:"vlan,omitzero"`
+	ONU       *ONUWish          `json:"onu,omitzero"` // nil: no ONU, or for a change: the one it has
+	CPE       *CPEWish          `json:"cpe,omitzero"` // likewise
 
 	// AllowIPv4Only lets an order that can't have IPv6 be done without.
-	AllowIPv4Only bool
+	AllowIPv4Only bool `json:"allow_ipv4_only,omitzero"`
 	// Strategy is how to suspend; empty: by the walled garden if the profile names
 	// one, else by disconnecting. SuspendRate is for SuspendByRate.
-	Strategy    SuspendStrategy
-	SuspendRate Rate
+	Strategy    SuspendStrategy `json:"strategy,omitzero"`
+	SuspendRate Rate            `json:"suspend_rate,omitzero"`
 	// Quarantine keeps released addresses from being given out again for so long;
 	// negative: not at all, zero: the server's default.
-	Quarantine time.Duration
+	Quarantine time.Duration `json:"quarantine,omitzero"`
 }
 
 // AddressWishes are what an order wants allocated where the profile names nothing
 // fixed.
 type AddressWishes struct {
-	IPv4 bool
-	IPv6 bool // one address, for mode stateful and dual_stack
+	IPv4 bool `json:"ipv4,omitzero"`
+	IPv6 bool `json:"ipv6,omitzero"` // one address, for mode stateful and dual_stack
 	// FramedPrefix and DelegatedPrefix are lengths, 1 to 128; 0: none is wanted.
-	FramedPrefix    int // for mode slaac and dual_stack
-	DelegatedPrefix int // for mode pd and dual_stack
+	FramedPrefix    int `json:"framed_prefix,omitzero"`    // for mode slaac and dual_stack
+	DelegatedPrefix int `json:"delegated_prefix,omitzero"` // for mode pd and dual_stack
 }
 
 // None reports whether nothing is wanted.
@@ -79,31 +79,32 @@ func (w AddressWishes) None() bool { return w == AddressWishes{} }
 
 // VLANWish asks for a VLAN, or a pair, of a pool. The zero value asks for none.
 type VLANWish struct {
-	Pool string
-	OLT  string
+	Pool string `json:"pool,omitempty"`
+	OLT  string `json:"olt,omitempty"`
 }
 
 // ONUWish is what an order says about the ONU; VLANs and rate come from the profile.
 type ONUWish struct {
-	Serial       string
-	UNI          uint8
-	CustomerVLAN VLAN
-	Transparent  bool
-	TechProfile  uint16
-	CIR, GIR     Rate // committed and guaranteed; 0: none
+	Serial       string `json:"serial,omitempty"`
+	UNI          uint8  `json:"uni,omitzero"`
+	CustomerVLAN VLAN   `json:"customer_vlan,omitzero"`
+	Transparent  bool   `json:"transparent,omitzero"`
+	TechProfile  uint16 `json:"tech_profile,omitzero"`
+	CIR          Rate   `json:"cir,omitzero"` // committed and guaranteed; 0: none
+	GIR          Rate   `json:"gir,omitzero"` // committed and guaranteed; 0: none
 }
 
 // CPEWish is what an order says about the CPE; VLANs and addresses come from the
 // profile.
 type CPEWish struct {
-	Device      string
-	WithoutQinQ bool       // go on where the CPE can't stack tags
-	IPv4Gateway netip.Addr // for a fixed IPv4 address
-	IPv4Length  int        // of that address's network; 0: 32
-	DNS         []netip.Addr
-	PPP         bool // the subscriber's username and password are its PPP credentials
+	Device      string       `json:"device,omitempty"`
+	WithoutQinQ bool         `json:"without_qinq,omitzero"` // go on where the CPE can't stack tags
+	IPv4Gateway netip.Addr   `json:"ipv4_gateway,omitzero"` // for a fixed IPv4 address
+	IPv4Length  int          `json:"ipv4_length,omitzero"`  // of that address's network; 0: 32
+	DNS         []netip.Addr `json:"dns,omitzero"`
+	PPP         bool         `json:"ppp,omitzero"` // the subscriber's username and password are its PPP credentials
 	// Expiry is how long an offline CPE is waited for; 0: the server's default.
-	Expiry time.Duration
+	Expiry time.Duration `json:"expiry,omitzero"`
 }
 
 var orderKeyRule = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
@@ -244,4 +245,24 @@ type OrderResult struct {
 	Source              AddressSource      `json:"source,omitempty"`
 	Warnings            []string           `json:"warnings,omitempty"`
 	Left                []string           `json:"left,omitempty"` // what was given up, in words
+}
+
+// OrderStanding is how an order stands.
+type OrderStanding struct {
+	ID      string      `json:"id"`
+	Order   Order       `json:"order"` // without the password
+	State   OrderState  `json:"state"`
+	Stuck   string      `json:"stuck,omitempty"` // step and error in words, while stuck
+	Begun   time.Time   `json:"begun_at"`
+	Updated time.Time   `json:"updated_at"`
+	Result  OrderResult `json:"result"`          // zero until it ended
+	Steps   []OrderStep `json:"steps,omitempty"` // only where they are asked for
+}
+
+// OrderStep is one step that was made.
+type OrderStep struct {
+	Name      string    `json:"name"`
+	Error     string    `json:"error,omitempty"` // in words; empty: it was done
+	Began     time.Time `json:"began_at"`
+	Completed time.Time `json:"completed_at"`
 }

@@ -140,25 +140,11 @@ func (d *Desk) text(recorded any) (string, error) {
 	return "", fmt.Errorf("the record holds %T", recorded)
 }
 
-// Standing is how an order stands.
-type Standing struct {
-	ID      string
-	Order   linegate.Order // without the password
-	State   linegate.OrderState
-	Stuck   string // step and error in words, while stuck
-	Begun   time.Time
-	Updated time.Time
-	Result  linegate.OrderResult // zero until it ended
-	Steps   []StepRecord         // only of Show
-}
-
-// StepRecord is one step that was made.
-type StepRecord struct {
-	Name      string
-	Error     string // in words; empty: it was done
-	Began     time.Time
-	Completed time.Time
-}
+// Standing is how an order stands, StepRecord one of its steps.
+type (
+	Standing   = linegate.OrderStanding
+	StepRecord = linegate.OrderStep
+)
 
 // List returns how orders stand, newest first, at most limit; of a tenant, or of
 // all when it is empty.

@@ -303,6 +303,7 @@ func (s *story) configureCPE(was *linegate.CPESettings, wanted linegate.CPESetti
 func (s *story) push(kind linegate.ChangeKind) error {
 	changes := s.engine.options.Changes
 	if changes == nil {
+		s.warn("live sessions are not told: nothing here sends CoA")
 		return nil
 	}
 	_, err := do(s, inSessions, string(kind), func(ctx context.Context) (int, error) {
@@ -399,4 +400,14 @@ func (p *setup) complete() linegate.Service {
 		m.CPE = &wanted
 	}
 	return service
+}
+
+// AllocatePrefix delegates a prefix apart from any order, and books it. The same
+// key gets the same prefix.
+func AllocatePrefix(ctx context.Context, options Options, claim linegate.AddressClaim) (linegate.Allocation, error) {
+	if options.Addresses == nil {
+		return linegate.Allocation{}, fmt.Errorf("no NetBox is configured: %w", linegate.ErrRefused)
+	}
+	e := &Engine{options: options.orDefault()}
+	return e.allocate(ctx, claim)
 }

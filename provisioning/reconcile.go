@@ -13,10 +13,10 @@ import (
 // an order that is under way.
 const Grace = time.Hour
 
-// Reconcile compares what NetBox holds under keys of ours with our own book, and
-// gives back what was released when its quarantine is over. With repair it mends
-// what is safe to mend: what nobody knows any more is released, what somebody has
-// lost is only reported.
+// Reconcile gives back what was released when its quarantine is over, and compares
+// what NetBox holds under keys of ours with our own book. With repair it mends what
+// is safe to mend: what nobody knows any more is released, what somebody has lost is
+// only reported.
 func Reconcile(ctx context.Context, options Options, repair bool) ([]linegate.Finding, error) {
 	if options.Addresses == nil {
 		return nil, fmt.Errorf("no NetBox is configured: %w", linegate.ErrRefused)
@@ -69,15 +69,13 @@ func (r *reconciler) freeQuarantined(ctx context.Context) error {
 		if record.State != linegate.AllocationQuarantined || r.options.Now().Before(record.FreeAt) {
 			continue
 		}
-		if r.repair {
-			if err := r.options.Addresses.Free(ctx, record.Allocation); err != nil {
-				return err
-			}
-			if err := r.options.Book.DeleteAllocation(ctx, key); err != nil {
-				return err
-			}
+		if err := r.options.Addresses.Free(ctx, record.Allocation); err != nil {
+			return err
 		}
-		r.report(key, record.Allocation, "its quarantine is over", r.repair)
+		if err := r.options.Book.DeleteAllocation(ctx, key); err != nil {
+			return err
+		}
+		r.report(key, record.Allocation, "its quarantine is over", true)
 	}
 	return nil
 }

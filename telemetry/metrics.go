@@ -37,6 +37,7 @@ type Metrics struct {
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
 	spool          spoolReadings
+	orders         *Orders
 
 	vectors tenantVectors
 	mu      sync.Mutex
@@ -55,6 +56,7 @@ func NewMetrics() *Metrics {
 	m.defineServer()
 	m.defineSampled()
 	m.defineSpool()
+	m.orders = m.defineOrders()
 	return m
 }
 

@@ -29,17 +29,14 @@ func newProvisionCommand(c *cli) *cobra.Command {
 		newProvisionResumeCommand(c), newProvisionReconcileCommand(c))
 }
 
-// works is what a command about orders has: the desk, and the engine where this
-// process is the one that carries orders out.
+// works is what a command about orders has.
 type works struct {
 	desk    *provisioning.Desk
 	options provisioning.Options
-	here    bool // orders are carried out in this process
 }
 
-// withWorks runs fn with the store's orders at hand. Where no other process carries
-// orders out, this one does until fn returns.
-func (c *cli) withWorks(ctx context.Context, fn func(works) error) error {
+// withOptions runs fn with what the configuration wires, and carries nothing out.
+func (c *cli) withOptions(ctx context.Context, fn func(config.Config, provisioning.Options) error) error {
 	cfg, err := c.config()
 	if err != nil {
 		return err
@@ -59,18 +56,51 @@ func (c *cli) withWorks(ctx context.Context, fn func(works) error) error {
 	if err != nil {
 		return err
 	}
-	release, held, err := becomeExecutor(ctx, cfg)
-	if err != nil {
-		return err
+	return fn(cfg, options)
+}
+
+// withWorks runs fn with the store's orders at hand. Where no other process carries
+// orders out, this one does until fn returns.
+func (c *cli) withWorks(ctx context.Context, fn func(works) error) error {
+	return c.withOptions(ctx, func(cfg config.Config, options provisioning.Options) error {
+		for until := time.Now().Add(deskPatience); ; wait(ctx, orderPoll) {
+			release, held, err := becomeExecutor(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			if held {
+				return errors.Join(carryOut(ctx, options, fn), release())
+			}
+			// A process that has just begun may not have made its tables yet.
+			desk, err := provisioning.OpenDesk(ctx, options.Database, options.Book, options.Sealer)
+			if err == nil {
+				return errors.Join(fn(works{desk: desk, options: options}), desk.Close())
+			}
+			if time.Now().After(until) || ctx.Err() != nil {
+				return err
+			}
+		}
+	})
+}
+
+// deskPatience is how long the process that carries orders out may take to begin.
+const deskPatience = 30 * time.Second
+
+// withDesk runs fn with a look at the orders. It carries none out, unless there
+// never was one: then it makes the tables.
+func (c *cli) withDesk(ctx context.Context, fn func(works) error) error {
+	var absent bool
+	err := c.withOptions(ctx, func(_ config.Config, options provisioning.Options) error {
+		desk, err := provisioning.OpenDesk(ctx, options.Database, options.Book, options.Sealer)
+		if absent = err != nil; absent {
+			return err
+		}
+		return errors.Join(fn(works{desk: desk, options: options}), desk.Close())
+	})
+	if absent {
+		return c.withWorks(ctx, fn)
 	}
-	if held {
-		return errors.Join(carryOut(ctx, options, fn), release())
-	}
-	desk, err := provisioning.OpenDesk(ctx, options.Database, options.Book, options.Sealer)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(works{desk: desk, options: options}), desk.Close())
+	return err
 }
 
 func carryOut(ctx context.Context, options provisioning.Options, fn func(works) error) error {
@@ -78,7 +108,7 @@ func carryOut(ctx context.Context, options provisioning.Options, fn func(works) 
 	if err != nil {
 		return err
 	}
-	return errors.Join(fn(works{desk: engine.Desk, options: options, here: true}), engine.Close())
+	return errors.Join(fn(works{desk: engine.Desk, options: options}), engine.Close())
 }
 
 // provisioningOptions wires what the configuration names.
@@ -175,17 +205,12 @@ func newProvisionSubscriberCommand(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.withWorks(cmd.Context(), func(w works) error {
-				if order.Tenant == "" {
-					if order.Tenant, err = c.pickTenant(cmd.Context(), w.options.Profiles.(profileStore).Engine); err != nil {
-						return err
-					}
-				}
-				if dryRun {
-					return c.preview(cmd, w, order)
-				}
-				return c.carryOutOne(cmd, w, order)
-			})
+			if dryRun {
+				return c.withOptions(cmd.Context(), func(_ config.Config, options provisioning.Options) error {
+					return c.preview(cmd, options, order)
+				})
+			}
+			return c.withWorks(cmd.Context(), func(w works) error { return c.carryOutOne(cmd, w, order) })
 		},
 	}
 	command.Flags().StringVarP(&path, "file", "f", "", "the order; - for standard input")
@@ -194,8 +219,19 @@ func newProvisionSubscriberCommand(c *cli) *cobra.Command {
 	return command
 }
 
-func (c *cli) preview(cmd *cobra.Command, w works, order linegate.Order) error {
-	lines, err := provisioning.Preview(cmd.Context(), w.options, order)
+// placed fills in the tenant where the order names none.
+func (c *cli) placed(ctx context.Context, options provisioning.Options, order *linegate.Order) (err error) {
+	if order.Tenant == "" {
+		order.Tenant, err = c.pickTenant(ctx, options.Profiles.(profileStore).Engine)
+	}
+	return err
+}
+
+func (c *cli) preview(cmd *cobra.Command, options provisioning.Options, order linegate.Order) error {
+	if err := c.placed(cmd.Context(), options, &order); err != nil {
+		return err
+	}
+	lines, err := provisioning.Preview(cmd.Context(), options, order)
 	if err != nil {
 		return err
 	}
@@ -209,6 +245,9 @@ func (c *cli) preview(cmd *cobra.Command, w works, order linegate.Order) error {
 }
 
 func (c *cli) carryOutOne(cmd *cobra.Command, w works, order linegate.Order) error {
+	if err := c.placed(cmd.Context(), w.options, &order); err != nil {
+		return err
+	}
 	id, err := w.desk.Submit(cmd.Context(), order)
 	if err != nil {
 		return err
@@ -261,7 +300,7 @@ func newProvisionListCommand(c *cli) *cobra.Command {
 		Short: "List orders, newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withWorks(cmd.Context(), func(w works) error {
+			return c.withDesk(cmd.Context(), func(w works) error {
 				standings, err := w.desk.List(cmd.Context(), c.tenant, limit)
 				if err != nil {
 					return err
@@ -286,7 +325,7 @@ func newProvisionShowCommand(c *cli) *cobra.Command {
 		Short: "Show how an order stands, with the steps that were made",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withWorks(cmd.Context(), func(w works) error {
+			return c.withDesk(cmd.Context(), func(w works) error {
 				standing, err := w.desk.Show(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -378,8 +417,8 @@ func newProvisionReconcileCommand(c *cli) *cobra.Command {
 		Short: "Compare NetBox with the book of allocations, and free what its quarantine is over for",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withWorks(cmd.Context(), func(w works) error {
-				found, err := provisioning.Reconcile(cmd.Context(), w.options, repair)
+			return c.withOptions(cmd.Context(), func(_ config.Config, options provisioning.Options) error {
+				found, err := provisioning.Reconcile(cmd.Context(), options, repair)
 				rows := newListing(cmd.OutOrStdout(), c.output, "key", "prefix", "problem", "repaired")
 				for _, f := range found {
 					err = errors.Join(err, rows.add(record{{"key", f.Key}, {"prefix", f.Prefix}, {"problem", f.Problem}, {"repaired", f.Repaired}}))

@@ -82,13 +82,14 @@ func (b netBox) holds(t *testing.T, service string) (count int) {
 }
 
 // provisionedInstance is a server that is not started yet, with a NetBox.
-func provisionedInstance(t *testing.T) (*instance, netBox) {
+func provisionedInstance(t *testing.T, more ...string) (*instance, netBox) {
 	t.Helper()
 	s, b := newInstance(t), newNetBox(t)
 	token := filepath.Join(s.folder, "netbox.token")
 	require.NoError(t, os.WriteFile(token, []byte(b.token+"\n"), 0o600))
 	s.env = append(s.env, "LINEGATE_PROVISIONING_NETBOX_URL="+b.url, "LINEGATE_PROVISIONING_NETBOX_TOKEN_FILE="+token,
 		"LINEGATE_PROVISIONING_NETBOX_POOLS="+strings.Join(b.pools, ","))
+	s.env = append(s.env, more...)
 	s.run()
 	return s, b
 }
@@ -180,6 +181,7 @@ func TestAKilledCommandIsTakenUpByTheNext(t *testing.T) {
 	t.Setenv("LINEGATE_TEST_NETBOX_URL", server.URL())
 	t.Setenv("LINEGATE_TEST_NETBOX_TOKEN", netboxtest.Token1)
 	s, b := provisionedInstance(t)
+	s.stop() // else it would be the server that carries the order out
 	server.SetAfter(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/available-") {
 			reached <- struct{}{}
@@ -242,8 +244,7 @@ cpe: {device: XR500-0001, without_qinq: true}
 
 func TestAnOrderReachesNetBoxVOLTHAAndGenieACS(t *testing.T) {
 	core, acs := volthatest.StartCore(t, nil), genieacstest.Start(t)
-	s, b := provisionedInstance(t)
-	s.env = append(s.env, "LINEGATE_VOLTHA_ADDRESS="+core.Address(), "LINEGATE_VOLTHA_SETTLE=200ms", "LINEGATE_GENIEACS_URL="+acs.URL())
+	s, b := provisionedInstance(t, "LINEGATE_VOLTHA_ADDRESS="+core.Address(), "LINEGATE_VOLTHA_SETTLE=200ms", "LINEGATE_GENIEACS_URL="+acs.URL())
 	file := s.file("full.yaml", equippedOrder)
 	preview := s.cli("provision", "subscriber", "-f", file, "--dry-run")
 	assert.Contains(t, preview, "BBSM00000001 port 1: service VLAN 800, inner VLAN 900")
