@@ -2,8 +2,10 @@ package provisioning
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -13,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"linegate"
+	"linegate/provisioning/netbox"
+	"linegate/provisioning/netbox/netboxtest"
 	"linegate/store"
 )
 
@@ -193,4 +197,76 @@ func TestAnEngineThatStopsLeavesItsOrdersToTheNext(t *testing.T) {
 	b.engine = b.start(sealer, nil)
 	assert.Equal(t, linegate.OrderDone, b.settle(id).State)
 	assert.Equal(t, linegate.StatusActive, b.subscriber("alice").Status)
+}
+
+// The real client, a NetBox of each kind of answer, and more orders than a pool has
+// addresses.
+func TestMoreOrdersThanAPoolHasAddressesLeakNothingInNetBox(t *testing.T) {
+	for _, version := range [][3]int{{3, 0, 0}, {4, 7, 3}} {
+		server := netboxtest.New(version, netip.MustParsePrefix("100.64.0.0/25"), netip.MustParsePrefix("2001:db8::/40"))
+		t.Cleanup(server.Close)
+		client, err := netbox.New(netbox.Options{URL: server.URL(), Token: netboxtest.Token1, Pools: []netbox.Pool{
+			{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/25")},
+			{Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8::/40"), Length: 56},
+		}})
+		require.NoError(t, err)
+		b := newBench(t, func(o *Options) { o.Addresses = client })
+		const orders, places = 200, 126
+		for i := range orders {
+			order := small(fmt.Sprintf("sub-%03d", i))
+			order.CPE, order.ONU = nil, nil
+			_, err := b.engine.Submit(t.Context(), order)
+			require.NoError(t, err)
+		}
+		states, given := map[linegate.OrderState]int{}, map[netip.Addr]bool{}
+		for i := range orders {
+			standing := b.settle(OrderID(small(fmt.Sprintf("sub-%03d", i))))
+			states[standing.State]++
+			if standing.State == linegate.OrderDone {
+				given[standing.Result.IPv4] = true
+			} else {
+				assert.Contains(t, standing.Result.Error, "pool 100.64.0.0/25 has no free address left")
+			}
+		}
+		assert.Equal(t, map[linegate.OrderState]int{linegate.OrderDone: places, linegate.OrderUndone: orders - places}, states)
+		assert.Len(t, given, places, "no address twice")
+		assert.Equal(t, 2*places, server.Objects(), "nothing leaked")
+		found, err := Reconcile(t.Context(), b.engine.options, false)
+		require.NoError(t, err)
+		assert.Empty(t, found)
+	}
+}
+
+func TestAPasswordOfAnOrderIsNowhereInClear(t *testing.T) {
+	b := newBench(t, nil)
+	order := full("1", "alice")
+	order.Set["password"] = "correct-horse-battery"
+	require.Equal(t, linegate.OrderDone, b.run(order).State)
+	for _, name := range []string{"linegate.db", "linegate.db-wal"} {
+		text, err := os.ReadFile(filepath.Join(b.folder, name))
+		require.NoError(t, err)
+		assert.NotContains(t, string(text), "correct-horse-battery", name)
+		assert.NotContains(t, string(text), base64.StdEncoding.EncodeToString([]byte("correct-horse-battery"))[:24], name)
+	}
+}
+
+// A call that never answers ends with the limit, and counts as one that may have
+// been carried out.
+func TestACallThatNeverAnswersEndsWithItsLimit(t *testing.T) {
+	var hung atomic.Int32
+	b := newBench(t, func(o *Options) {
+		inner := o.ONU.(onuPort).handle
+		o.Timing.Limits[inONU] = 50 * time.Millisecond
+		o.ONU = onuPort{func(ctx context.Context, method string, a asked) (told, error) {
+			if hung.Add(1) == 1 {
+				<-ctx.Done()
+				return told{}, ctx.Err()
+			}
+			return inner(context.WithoutCancel(ctx), method, a)
+		}}
+	})
+	id, err := b.engine.Submit(t.Context(), full("1", "alice"))
+	require.NoError(t, err)
+	assert.Equal(t, linegate.OrderDone, b.settle(id).State)
+	assert.Greater(t, hung.Load(), int32(1))
 }

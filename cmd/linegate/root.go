@@ -34,6 +34,7 @@ func newRootCommand() *cobra.Command {
 		newNASCommand(c),
 		newSessionCommand(c),
 		newProvisionCommand(c),
+		newPoolCommand(c),
 		newStoreCommand(c),
 		newMigrateCommand(c),
 		newVersionCommand(c),
