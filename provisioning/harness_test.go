@@ -53,7 +53,7 @@ func (p profiles) DeleteSubscriber(ctx context.Context, actor, tenant, username 
 // quick is a timing in which nothing is waited for long.
 func quick() Timing {
 	return Timing{
-		Attempts: 3, Pause: time.Millisecond, Patience: 5 * time.Millisecond, Poll: 5 * time.Millisecond, CPEPoll: time.Millisecond,
+		Attempts: 3, Pause: time.Millisecond, Patience: 5 * time.Millisecond, Poll: 25 * time.Millisecond, CPEPoll: time.Millisecond,
 		Limits: map[system]time.Duration{inNetBox: 20 * time.Second, inONU: 20 * time.Second, inCPE: 20 * time.Second, inSessions: 20 * time.Second, inStore: 20 * time.Second},
 	}
 }
