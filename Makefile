@@ -15,11 +15,14 @@ COVER    ?= 85
 # The RADIUS library that plays a NAS in tests: one that is not ours.
 PYRAD    ?= 2.6.0
 
+# The gRPC client of VOLTHA is made from $(PROTO)/voltha.proto.
+PROTO = provisioning/voltha/volthapb
+
 # Every shipped configuration of the server itself.
 CONFIGS = $(filter-out configs/prometheus-%,$(wildcard configs/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check test soak test-peers fuzz bench bench-peers cover tools clean
+.PHONY: help build run check generate generated protoc test soak test-peers fuzz bench bench-peers cover tools clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,14 +41,31 @@ check: build ## gofmt, vet, staticcheck, architecture test, every shipped config
 	@go test .
 	@for config in $(CONFIGS); do ./bin/linegate config check "$$config"; done
 
-test: check tools ## check, then every test with the race detector
+generate: tools ## Make the code that is made from $(PROTO)/voltha.proto
+	@$(MAKE) protoc OUT=$(PROTO)
+
+generated: tools ## Fail when the committed code is not what voltha.proto makes
+	@mkdir -p bin/generated
+	@$(MAKE) protoc OUT=bin/generated
+	@for file in bin/generated/*.go; do \
+		diff -u -I '^// .*protoc' "$(PROTO)/$$(basename "$$file")" "$$file" || \
+		{ echo "$(PROTO) is not what its voltha.proto makes: run make generate"; exit 1; }; \
+	done
+
+# The comment lines with the versions of the generators are not compared.
+protoc:
+	@go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	@PATH="$(CURDIR)/bin:$$PATH" protoc -I $(PROTO) --go_out=$(OUT) --go_opt=paths=source_relative \
+		--go-grpc_out=$(OUT) --go-grpc_opt=paths=source_relative voltha.proto
+
+test: check generated ## check, then every test with the race detector
 	@go test -race -timeout 30m ./...
 
 soak: tools ## Harm the database and the servers under load for SOAK, and count what was acknowledged
 	@LINEGATE_SOAK=$(SOAK) go test -race -count=1 -timeout 0 -v -run TestNothingIsLostWhateverHappensToTheDatabase ./cmd/linegate
 
-test-peers: ## Tests against foreign systems that Debian does not package
-	@echo "test-peers: nothing to run yet, no foreign system is tested against"
+test-peers: ## Tests against foreign systems that Debian does not package: a real NetBox, installed in var/peers
+	@testdata/peers/netbox.sh go test -count=1 -timeout 40m -run 'real|AnOrder' ./provisioning/netbox ./cmd/linegate
 
 fuzz: ## Run every fuzz target for FUZZTIME each
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file function; do \
@@ -62,20 +82,21 @@ bench-peers: build ## Compare with FreeRADIUS on this machine, installed where i
 
 cover: tools ## Total statement coverage over all packages; fails below COVER percent
 	@mkdir -p bin
-	@go test -coverpkg=./... -coverprofile=bin/coverage.out ./...
+	@go test -coverpkg="$$(go list ./... | grep -v /volthapb$$ | paste -sd,)" -coverprofile=bin/coverage.out ./...
 	@go tool cover -func=bin/coverage.out | awk -v least=$(COVER) \
 		'/^total:/ { print "total coverage: " $$3; if ($$3 + 0 < least) { print "that is less than " least " %"; exit 1 } }'
 
-tools: ## Install what the tests need and Go does not bring: radclient, the dictionaries of FreeRADIUS, PostgreSQL, pyrad, a C compiler for -race
+tools: ## Install what the tests need and Go does not bring: radclient, the dictionaries of FreeRADIUS, PostgreSQL, pyrad, protoc, a C compiler for -race
 	@missing=(); \
 	python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv); \
 	command -v radclient >/dev/null || missing+=(freeradius-utils); \
 	test -f /usr/share/freeradius/dictionary || missing+=(freeradius-common); \
+	command -v protoc >/dev/null || missing+=(protobuf-compiler); \
 	[ -n "$${TEST_POSTGRES_DSN:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql); \
 	command -v "$$(go env CC)" >/dev/null || missing+=(gcc libc6-dev); \
 	if [ $${#missing[@]} -eq 0 ]; then $(MAKE) bin/pyrad/bin/python; exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "The tests need radclient, PostgreSQL, Python with venv and, for the race detector, a C compiler. There is no apt-get here:"; \
+		echo "The tests need radclient, PostgreSQL, protoc, Python with venv and, for the race detector, a C compiler. There is no apt-get here:"; \
 		echo "install what your system calls $${missing[*]}, then run make again."; exit 1; \
 	fi; \
 	root=(); \

@@ -22,6 +22,22 @@ var (
 	ErrSpoolFull = errors.New("spool full")
 )
 
+// What calls to foreign systems end with. An error that is none of them counts as
+// ErrOutcomeUnknown, which is the safe reading: the call is made again, and every
+// call bears that.
+var (
+	// ErrRefused: the system says no, and will say no again. Nothing was done.
+	ErrRefused = errors.New("refused")
+	// ErrExhausted: the pool has nothing left. Nothing was done.
+	ErrExhausted = errors.New("pool exhausted")
+	// ErrUnsupported: the device can't do what was asked. Nothing was done.
+	ErrUnsupported = errors.New("not supported")
+	// ErrTryAgain: nothing was done, and later it may work.
+	ErrTryAgain = errors.New("try again later")
+	// ErrOutcomeUnknown: it may have been done; no answer tells.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+)
+
 // FieldError says which field holds which value that is not allowed, and what
 // is. Value is never a password or a secret.
 type FieldError struct {

@@ -37,6 +37,7 @@ type Metrics struct {
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
 	spool          spoolReadings
+	orders         *Orders
 
 	coa     coaMetrics
 	vectors tenantVectors
@@ -57,6 +58,7 @@ func NewMetrics() *Metrics {
 	m.defineServer()
 	m.defineSampled()
 	m.defineSpool()
+	m.orders = m.defineOrders()
 	return m
 }
 

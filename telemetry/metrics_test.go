@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"bytes"
+	"context"
 	"flag"
+	"log/slog"
 	"net/netip"
 	"os"
 	"sync"
@@ -53,6 +55,7 @@ func fullMetrics() *Metrics {
 	m := NewMetrics()
 	m.SetVersion("v1")
 	m.SetNASes([]linegate.NAS{{Tenant: "demo", Name: "bng1"}})
+	fillOrders(m.Orders(context.Background(), slog.New(slog.DiscardHandler)))
 	m.SetActiveByVLAN([]VLANCount{{Tenant: "demo", VLAN: 101, Count: 3}})
 	m.RegisterQueue("127.0.0.1:1812", func() int { return 4 })
 	m.RegisterStore(func() bool { return true })

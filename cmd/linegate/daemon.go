@@ -49,6 +49,7 @@ type daemon struct {
 	restored   atomic.Bool   // memory was filled from a snapshot, and the store was not heard of since
 	nasesKnown bool          // of whatever source; begin's, then fillAndFollow's
 	commits    *watchedRecorder
+	orders     *provisioner // nil: nothing is configured that orders could reach
 }
 
 // newDaemon opens all sockets and knows all NAS, but does not serve yet.
@@ -77,6 +78,11 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 		return nil, errors.Join(err, d.closeSpool())
 	}
 	d.registerMetrics()
+	if configured(cfg) {
+		if d.orders, err = newProvisioner(ctx, d, engine); err != nil {
+			return nil, errors.Join(err, d.closeSpool())
+		}
+	}
 	if err := d.open(ctx); err != nil {
 		d.live.close()
 		return nil, errors.Join(err, d.closeSpool())
@@ -204,6 +210,9 @@ func (d *daemon) run(ctx context.Context) error {
 	front.Go(func() error { housekeeper.dropOldRecords(ctx); return nil })
 	front.Go(func() error { d.live.run(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
+	if d.orders != nil {
+		front.Go(func() error { d.orders.run(ctx); return nil })
+	}
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})
 		front.Go(func() error { d.serveHTTP(ctx, handler); return nil })

@@ -34,6 +34,8 @@ func newRootCommand() *cobra.Command {
 		newNASCommand(c),
 		newDialectCommand(c),
 		newSessionCommand(c),
+		newProvisionCommand(c),
+		newPoolCommand(c),
 		newStoreCommand(c),
 		newMigrateCommand(c),
 		newCoACommand(c),

@@ -394,10 +394,10 @@ func TestAnOlderSchemaIsBroughtUpOnlyWhenAsked(t *testing.T) {
 		_, err := w.schemaVersion()
 		return errors.Join(err, s.apply(w, 1, "migrations/0001_initial.sql"))
 	}))
-	assert.EqualError(t, s.Prepare(t.Context()), "schema version is 1 and this linegate needs 4: run `linegate migrate up`")
+	assert.EqualError(t, s.Prepare(t.Context()), fmt.Sprintf("schema version is 1 and this linegate needs %d: run `linegate migrate up`", schema.Newest))
 	schema, err = Migrate(t.Context(), dsn, sealer)
 	require.NoError(t, err)
-	assert.Equal(t, 4, schema.Version)
+	assert.Equal(t, schema.Newest, schema.Version)
 	assert.NoError(t, s.CheckSchema(t.Context()))
 
 	other, err := store.OpenKeyFile(filepath.Join(t.TempDir(), "other"))

@@ -39,3 +39,7 @@ func openNew(t testing.TB) *postgres.Store {
 func TestStoreFulfilsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Engine { return openNew(t) })
 }
+
+func TestBookFulfilsTheContract(t *testing.T) {
+	storetest.RunBook(t, func(t *testing.T) store.Book { return openNew(t) })
+}

@@ -18,6 +18,7 @@ const (
 	lockNAS         int32 = 0x4c470003 // the second number is bucketOf
 	lockSubscribers int32 = 0x4c470004 // the second number is bucketOf
 	lockParts       int32 = 0x4c470005 // the second number is 0
+	lockVLAN        int32 = 0x4c470006 // the second number is 0
 
 	takeLock = `SELECT pg_advisory_xact_lock($1, $2)`
 )

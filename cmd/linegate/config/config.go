@@ -29,6 +29,10 @@ type Config struct {
 	Accounting Accounting
 	Retention  Retention
 	CoA        CoA
+	// Provisioning is what orders work with.
+	Provisioning Provisioning
+	VOLTHA       VOLTHA
+	GenieACS     GenieACS
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string

@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,10 @@ var envReplacer = strings.NewReplacer(".", "_", "-", "_")
 // Keys returns all settings in the order of the example. This table is the only
 // place where a setting gets its name, default and range.
 func Keys() []Key {
+	return slices.Concat(serverKeys(), provisioningKeys(), equipmentKeys())
+}
+
+func serverKeys() []Key {
 	return []Key{
 		addressesKey("listen.auth", ":1812", "where Access-Requests are received, over UDP",
 			func(c *Config) *[]string { return &c.Listen.Auth }),

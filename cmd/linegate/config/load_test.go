@@ -64,6 +64,8 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
 	assert.Equal(t, CoA{Ports: 256, Timeout: 30 * time.Second, ReplayWindow: 300 * time.Second, Pending: 1024}, none.CoA)
 	assert.Empty(t, none.ApplyOnFirstStart)
+	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second}, none.VOLTHA)
+	assert.Equal(t, GenieACS{Expiry: 168 * time.Hour}, none.GenieACS)
 
 	empty.File = ""
 	assert.Equal(t, none, empty)
@@ -90,7 +92,35 @@ func TestAFileSetsEveryKey(t *testing.T) {
 				{Address: netip.MustParsePrefix("2001:db8::/64"), Tenant: "demo", SecretFile: "/etc/linegate/billing.secret"},
 			}},
 		ApplyOnFirstStart: "testdata/demo.yaml",
+		Provisioning: Provisioning{
+			NetBox: NetBox{URL: "https://netbox.example.net", TokenFile: "/etc/linegate/netbox.token", Pools: []AddressPool{
+				{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/16")},
+				{Tenant: "acme", Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8:200::/40"), VRF: "blue", Length: 48},
+			}},
+			Quarantine: 7 * day, Parallel: 4,
+			Features: Features{AllowIPv4Only: true, Option82Default: linegate.Option82Enforce},
+			Tenants:  []TenantFeature{{"acme", "enable_ipv6_pd", "true"}, {"acme", "option82_default_policy", "ignore"}},
+		},
+		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond},
+		GenieACS: GenieACS{URL: "https://acs.example.net/nbi", Username: "linegate", Password: "s3cret", Token: "t0ken", Models: "/etc/linegate/models", Expiry: time.Hour},
 	}, full)
+	assert.Equal(t, Features{AllowIPv4Only: true, Option82Default: linegate.Option82Ignore, IPv6PD: true}, full.Provisioning.FeaturesOf("acme"))
+	assert.Equal(t, full.Provisioning.Features, full.Provisioning.FeaturesOf("other"))
+}
+
+func TestPoolsAndSwitchesThatAreNotAllowedAreNamed(t *testing.T) {
+	for _, pool := range []string{"ipv4", "ipv5 100.64.0.0/16", "ipv4 100.64.0.1/16", "ipv4 2001:db8::/64", "ipv6 100.64.0.0/16",
+		"ipv4 100.64.0.0/16 length=24", "delegated_prefix 2001:db8::/40 length=40", "delegated_prefix 2001:db8::/40 size=56", "ipv4 100.64.0.0/16 vrf="} {
+		t.Setenv("LINEGATE_PROVISIONING_NETBOX_POOLS", pool)
+		_, err := Load("")
+		require.ErrorContains(t, err, "is not allowed", pool)
+	}
+	t.Setenv("LINEGATE_PROVISIONING_NETBOX_POOLS", "")
+	for _, own := range []string{"acme", "acme enable_ipv6_pd", "acme enable_ipv6_pd=yes", "acme enable_magic=true", "acme option82_default_policy=", " enable_ipv6_pd=true"} {
+		t.Setenv("LINEGATE_PROVISIONING_TENANTS", own)
+		_, err := Load("")
+		require.ErrorContains(t, err, "is not allowed", own)
+	}
 }
 
 func TestListsAnchorsAndOff(t *testing.T) {

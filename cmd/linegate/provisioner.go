@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"linegate/cmd/linegate/config"
+	"linegate/provisioning"
+	"linegate/provisioning/netbox"
+	"linegate/store"
+	"linegate/telemetry"
+)
+
+// provisioner carries orders out within a server, whenever no other process does.
+type provisioner struct {
+	daemon  *daemon
+	options provisioning.Options
+	netbox  *netbox.Client // nil: none
+	orders  *telemetry.Orders
+}
+
+// configured reports whether there is anything that orders could reach.
+func configured(cfg config.Config) bool {
+	return cfg.Provisioning.NetBox.URL != "" || cfg.VOLTHA.Address != "" || cfg.GenieACS.URL != ""
+}
+
+func newProvisioner(ctx context.Context, d *daemon, engine store.Engine) (*provisioner, error) {
+	options, err := provisioningOptions(d.cfg, engine, d.sealer)
+	if err != nil {
+		return nil, err
+	}
+	p := &provisioner{daemon: d, options: options, orders: d.metrics.Orders(context.WithoutCancel(ctx), d.logger.Logger)}
+	p.options.Observer = p.orders
+	p.netbox, _ = options.Addresses.(*netbox.Client)
+	return p, nil
+}
+
+const (
+	executorRetry = 5 * time.Second
+	poolInterval  = time.Minute // how old the gauges of pools may be
+	tidyInterval  = 10 * time.Minute
+)
+
+// run carries orders out until ctx ends.
+func (p *provisioner) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := p.turn(ctx); err != nil && ctx.Err() == nil {
+			p.daemon.logger.Warn("orders are not carried out for now", "error", err.Error())
+		}
+		wait(ctx, executorRetry)
+	}
+}
+
+// turn carries orders out while this process is the one that does, and returns at
+// once when another is.
+func (p *provisioner) turn(ctx context.Context) error {
+	release, held, err := becomeExecutor(ctx, p.daemon.cfg)
+	if err != nil || !held {
+		return err
+	}
+	engine, err := provisioning.Open(context.WithoutCancel(ctx), p.options)
+	if err != nil {
+		return errors.Join(err, release())
+	}
+	p.daemon.logger.Info("orders are carried out here")
+	for tidied := time.Now(); ctx.Err() == nil; wait(ctx, poolInterval) {
+		p.measure(ctx)
+		if time.Since(tidied) >= tidyInterval && p.netbox != nil {
+			p.tidy(ctx)
+			tidied = time.Now()
+		}
+	}
+	return errors.Join(engine.Close(), release())
+}
+
+// measure reads how full the pools are. Each call to NetBox takes as long as the
+// pool has children, so it is not left to the scrape.
+func (p *provisioner) measure(ctx context.Context) {
+	book := p.options.Book.(store.Book)
+	if uses, err := book.VLANUse(ctx); err == nil {
+		p.orders.SetVLANPools(uses)
+	}
+	if p.netbox == nil {
+		return
+	}
+	usage, err := p.netbox.Usage(ctx)
+	if err != nil {
+		p.daemon.logger.Warn("pools for prefix delegation can't be read", "error", err.Error())
+		return
+	}
+	for pool, info := range usage {
+		p.orders.SetPrefixPool(pool.Tenant, pool.Prefix.String(), info.Available, info.Total)
+	}
+}
+
+// tidy frees what its quarantine is over for and tells of differences. What needs
+// more is left to `linegate provision reconcile --repair`.
+func (p *provisioner) tidy(ctx context.Context) {
+	found, err := provisioning.Reconcile(ctx, p.options, false)
+	if err != nil {
+		p.daemon.logger.Warn("NetBox can't be compared with the book", "error", err.Error())
+	}
+	for _, f := range found {
+		p.daemon.logger.Warn("NetBox and the book differ", "key", f.Key, "prefix", f.Prefix, "problem", f.Problem, "repaired", f.Repaired)
+	}
+}
