@@ -6,6 +6,8 @@ MAKEFLAGS   += --no-print-directory
 
 FUZZTIME ?= 60s
 BENCH    ?= .
+# Flags of `linegate bench peers`, e.g. --quick or --rows echo,users.
+PEERS    ?=
 # The least share of statements that the tests must reach, in percent.
 COVER    ?= 85
 
@@ -16,11 +18,11 @@ PROTO = provisioning/voltha/volthapb
 CONFIGS = $(filter-out configs/prometheus-%,$(wildcard configs/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check generate generated protoc test test-peers fuzz bench cover tools clean
+.PHONY: help build run check generate generated protoc test test-peers fuzz bench bench-peers cover tools clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
-	@echo "  Variables: FUZZTIME=$(FUZZTIME)  BENCH=$(BENCH)  COVER=$(COVER)"
+	@echo "  Variables: FUZZTIME=$(FUZZTIME)  BENCH=$(BENCH)  PEERS=$(PEERS)  COVER=$(COVER)"
 
 build: ## Build bin/linegate
 	@CGO_ENABLED=0 go build -trimpath -o bin/linegate ./cmd/linegate
@@ -55,8 +57,8 @@ protoc:
 test: check generated ## check, then every test with the race detector
 	@go test -race ./...
 
-test-peers: ## Tests against foreign systems that Debian does not package
-	@echo "test-peers: nothing to run yet, no foreign system is tested against"
+test-peers: ## Tests against foreign systems that Debian does not package: a real NetBox, installed in var/peers
+	@testdata/peers/netbox.sh go test -count=1 -timeout 40m -run 'real|AnOrder' ./provisioning/netbox ./cmd/linegate
 
 fuzz: ## Run every fuzz target for FUZZTIME each
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file function; do \
@@ -68,20 +70,24 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 bench: ## Run the benchmarks that match BENCH
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+bench-peers: build ## Compare with FreeRADIUS on this machine, installed where it is missing (25 minutes at most)
+	@./bin/linegate bench peers $(PEERS)
+
 cover: tools ## Total statement coverage over all packages; fails below COVER percent
 	@mkdir -p bin
 	@go test -coverpkg="$$(go list ./... | grep -v /volthapb$$ | paste -sd,)" -coverprofile=bin/coverage.out ./...
 	@go tool cover -func=bin/coverage.out | awk -v least=$(COVER) \
 		'/^total:/ { print "total coverage: " $$3; if ($$3 + 0 < least) { print "that is less than " least " %"; exit 1 } }'
 
-tools: ## Install what the tests need and Go does not bring: radclient, protoc, a C compiler for -race
+tools: ## Install what the tests need and Go does not bring: radclient, PostgreSQL, protoc, a C compiler for -race
 	@missing=(); \
 	command -v radclient >/dev/null || missing+=(freeradius-utils); \
 	command -v protoc >/dev/null || missing+=(protobuf-compiler); \
+	[ -n "$${TEST_POSTGRES_DSN:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql); \
 	command -v "$$(go env CC)" >/dev/null || missing+=(gcc libc6-dev); \
 	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "The tests need radclient, protoc and, for the race detector, a C compiler. There is no apt-get here:"; \
+		echo "The tests need radclient, PostgreSQL, protoc and, for the race detector, a C compiler. There is no apt-get here:"; \
 		echo "install what your system calls $${missing[*]}, then run make again."; exit 1; \
 	fi; \
 	root=(); \

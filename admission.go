@@ -11,10 +11,12 @@ import "time"
 // admitted, and the other sees it.
 type Admission struct {
 	SubscriberID string
-	Place        string        // see PlaceOf
-	Limit        uint16        // places at a time, 1 or more
-	At           time.Time     // now
-	Hold         time.Duration // how long the place counts without a session; a Start of the place ends that earlier
+	Place        string    // see PlaceOf
+	Limit        uint16    // places at a time, 1 or more
+	At           time.Time // now
+	// Hold is how long the place counts without a session; a Start of the place ends
+	// that earlier. 0 only asks: nothing is held.
+	Hold time.Duration
 }
 
 // PlaceOf names the CPE that a session is at: its Calling-Station-Id (a MAC in

@@ -40,6 +40,9 @@ type Facts struct {
 	// Hash is the outcome of checking a PAP password against a hashed
 	// credential; that takes too long to be done while deciding.
 	Hash HashVerdict
+	// Admission is what the store says of the subscriber's other sessions; it has to
+	// be asked when everything else is decided (policy.NeedsAdmission).
+	Admission AdmissionVerdict
 }
 
 // HashVerdict is whether a slow password hash was checked, and with what result.
@@ -50,6 +53,24 @@ const (
 	HashRight
 	HashWrong
 )
+
+// AdmissionVerdict is whether the store was asked for room for one more session,
+// and what it said.
+type AdmissionVerdict uint8
+
+const (
+	AdmissionUnasked AdmissionVerdict = iota // no limit, or the store could not be asked: admitted
+	AdmissionGranted
+	AdmissionFull
+)
+
+// VerdictOf is what Admit's answer means.
+func VerdictOf(admitted bool) AdmissionVerdict {
+	if admitted {
+		return AdmissionGranted
+	}
+	return AdmissionFull
+}
 
 // Settings are the server's choices that decisions depend on.
 type Settings struct {

@@ -17,6 +17,9 @@ var (
 	ErrUnavailable = errors.New("store unavailable")
 	// ErrOverloaded: a bounded queue is full; the caller drops and counts.
 	ErrOverloaded = errors.New("overloaded")
+	// ErrSpoolFull: the store is away and the disk space for what waits for it is
+	// used up; nothing more can be acknowledged.
+	ErrSpoolFull = errors.New("spool full")
 )
 
 // What calls to foreign systems end with. An error that is none of them counts as

@@ -30,6 +30,7 @@ type Request struct {
 	NAS              *NAS
 	UserName         []byte
 	CallingStationID []byte
+	NASPortID        []byte
 	Line             AccessLine
 	Proof            Proof
 }

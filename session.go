@@ -38,8 +38,13 @@ type Session struct {
 	InterimInterval     uint32       `json:"interim_interval"` // seconds between Interims; 0: none are expected
 }
 
-// Open reports whether no Stop, On or Off has ended the session.
+// Open reports whether nothing has ended the session: no Stop, On or Off, and no
+// silence.
 func (s *Session) Open() bool { return s.StoppedAt.IsZero() }
+
+// Ended reports whether the session is over for good. A stale one is neither open
+// nor ended: it counts as over when it was last heard of, until an event says more.
+func (s *Session) Ended() bool { return !s.Open() && s.TerminateCause != CauseStale }
 
 // Terminate causes that the server gives by itself (RFC 2866 section 5.10).
 const (
@@ -61,7 +66,7 @@ const startSlack = 5 * time.Minute
 // an event belongs when it tells a start near the session's, or (in a session
 // that has ended) one that lies before its end. What happened before the session
 // began is not its; an Interim or Stop without a session time tells no start, so
-// it belongs to what is open.
+// it belongs to what has not ended.
 func (s *Session) Holds(event *AccountingEvent) bool {
 	if _, ours := ParseClass([]byte(event.Class)); ours && event.Class == s.Class {
 		return true
@@ -70,7 +75,7 @@ func (s *Session) Holds(event *AccountingEvent) bool {
 		return false
 	}
 	start := event.StartedAt()
-	if !s.Open() {
+	if s.Ended() {
 		return !start.After(s.StoppedAt)
 	}
 	if event.Status == AcctStart {
@@ -92,7 +97,9 @@ func NewSession(id string, event *AccountingEvent) *Session {
 
 // Apply takes over what the event tells. Counters and session time never fall,
 // whatever order events come in; what a later event leaves out stays known; the
-// first Stop counts and later events do not reopen the session.
+// first Stop counts and later events do not reopen the session. A stale session
+// goes on with what happened after it was last heard of, and gets its true end
+// from a Stop.
 func (s *Session) Apply(event *AccountingEvent) {
 	if event.StartedAt().Before(s.StartedAt) {
 		s.StartedAt = event.StartedAt()
@@ -124,8 +131,12 @@ func (s *Session) Apply(event *AccountingEvent) {
 	if !late {
 		s.UpdatedAt = event.At
 	}
-	if event.Status == AcctStop && s.Open() {
+	switch {
+	case s.Ended():
+	case event.Status == AcctStop:
 		s.StoppedAt, s.TerminateCause = event.At, event.TerminateCause
+	case event.At.After(s.StoppedAt):
+		s.StoppedAt, s.TerminateCause = time.Time{}, 0
 	}
 }
 
@@ -137,9 +148,21 @@ func take[T comparable](known *T, said T, late bool) {
 	}
 }
 
-// Close ends the session at the given time without a Stop of its own.
+// Close ends the session at the given time without a Stop of its own. A stale one
+// keeps the end it has, and is now over for good.
 func (s *Session) Close(at time.Time, cause uint32) {
+	if s.Ended() {
+		return
+	}
 	if s.Open() {
-		s.StoppedAt, s.TerminateCause = at, cause
+		s.StoppedAt = at
+	}
+	s.TerminateCause = cause
+}
+
+// MarkStale ends the session when it was last heard of; it may yet go on.
+func (s *Session) MarkStale() {
+	if s.Open() {
+		s.StoppedAt, s.TerminateCause = s.UpdatedAt, CauseStale
 	}
 }

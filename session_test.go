@@ -99,3 +99,80 @@ func TestRecordKeyKnowsARetransmission(t *testing.T) {
 	on, later := event(linegate.AcctOn, 0, 0), event(linegate.AcctOn, 5, 0)
 	assert.NotEqual(t, on.RecordKey(""), later.RecordKey(""))
 }
+
+// silent is a session that began at noon, was last heard of ten minutes later and
+// is marked stale.
+func silent() *linegate.Session {
+	session := linegate.NewSession("id", event(linegate.AcctStart, 0, 0))
+	session.Apply(event(linegate.AcctInterim, 600, 600))
+	session.MarkStale()
+	return session
+}
+
+func TestAStaleSessionIsOverWhenItWasLastHeardOf(t *testing.T) {
+	session := silent()
+	assert.False(t, session.Open())
+	assert.False(t, session.Ended(), "but not for good")
+	assert.Equal(t, noon.Add(10*time.Minute), session.StoppedAt)
+	assert.Equal(t, linegate.CauseStale, session.TerminateCause)
+
+	stopped := linegate.NewSession("id", event(linegate.AcctStop, 60, 60))
+	stopped.MarkStale()
+	assert.Zero(t, stopped.TerminateCause, "what has ended can't go stale")
+}
+
+func TestWhatAStaleSessionMakesOfAnEvent(t *testing.T) {
+	stop := event(linegate.AcctStop, 500, 500)
+	stop.TerminateCause = 4
+	for name, test := range map[string]struct {
+		event *linegate.AccountingEvent
+		open  bool
+		ended bool
+	}{
+		"an Interim from after it was last heard of revives it": {event(linegate.AcctInterim, 3600, 3600), true, false},
+		"one without a session time does so too":                {event(linegate.AcctInterim, 3600, 0), true, false},
+		"an Interim from before does not":                       {event(linegate.AcctInterim, 300, 300), false, false},
+		"nor one from that very moment":                         {event(linegate.AcctInterim, 600, 0), false, false},
+		"a Stop ends it":                                        {event(linegate.AcctStop, 3600, 3600), false, true},
+		"a Stop from before it was last heard of as well":       {stop, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := silent()
+			assert.True(t, session.Holds(test.event))
+			session.Apply(test.event)
+			assert.Equal(t, test.open, session.Open())
+			assert.Equal(t, test.ended, session.Ended())
+			switch {
+			case test.open:
+				assert.Zero(t, session.TerminateCause)
+			case test.ended:
+				assert.Equal(t, test.event.At, session.StoppedAt)
+				assert.Equal(t, test.event.TerminateCause, session.TerminateCause)
+			default:
+				assert.Equal(t, noon.Add(10*time.Minute), session.StoppedAt)
+			}
+		})
+	}
+}
+
+func TestNothingRevivesAStaleSessionThatWasClosed(t *testing.T) {
+	session := silent()
+	session.Close(noon.Add(time.Hour), linegate.CauseLostCarrier)
+	session.Apply(event(linegate.AcctInterim, 7200, 7200))
+	assert.Equal(t, noon.Add(10*time.Minute), session.StoppedAt, "it keeps the end it had")
+	assert.Equal(t, linegate.CauseLostCarrier, session.TerminateCause)
+	assert.EqualValues(t, 7200, session.SessionTime, "though counters are taken over")
+}
+
+func TestAPlaceIsTheBestNameOfACPE(t *testing.T) {
+	station := linegate.PlaceOf("02-00-00-00-01-01", "olt1", "ge-0/0/1")
+	assert.Equal(t, station, linegate.PlaceOf("0200.0000.0101", "", ""), "a MAC in any notation")
+	circuit := linegate.PlaceOf("", "olt1", "ge-0/0/1")
+	assert.Equal(t, circuit, linegate.PlaceOf("", "olt1", ""))
+	port := linegate.PlaceOf("", "", "olt1")
+	assert.NotEqual(t, circuit, port)
+	assert.NotEqual(t, station, circuit)
+	assert.Empty(t, linegate.PlaceOf("", "", ""))
+	session := linegate.Session{CircuitID: "olt1", NASPortID: "ge-0/0/1"}
+	assert.Equal(t, circuit, session.Place())
+}

@@ -20,6 +20,9 @@ func Decide(request *linegate.Request, facts linegate.Facts, settings linegate.S
 		decision.Option82 = CheckOption82(facts.Subscriber.Profile, request.Line)
 		decision.Reason = wrongLine(facts.Subscriber, request.Line, decision.Option82, settings)
 	}
+	if decision.Reason == "" {
+		decision.Reason = overLimit(facts)
+	}
 	if decision.Reason != "" {
 		return decision
 	}

@@ -8,7 +8,7 @@ import (
 
 // Step is one line of the story of a decision.
 type Step struct {
-	Name   string `json:"step"`    // identity, credentials, status, option82, line, answer
+	Name   string `json:"step"`    // identity, credentials, status, option82, line, sessions, answer
 	Passed bool   `json:"passed"`  // false at the step that rejected
 	Detail string `json:"details"` // in words; never a password
 }
@@ -32,6 +32,8 @@ func Explain(request *linegate.Request, facts linegate.Facts, decision linegate.
 			[]linegate.Reason{linegate.ReasonOption82Mismatch, linegate.ReasonOption82Missing, linegate.ReasonNoProfile}},
 		{"line", lineDetail(facts.Subscriber, decision.Reason),
 			[]linegate.Reason{linegate.ReasonLineNotIdentified}},
+		{"sessions", sessionsDetail(facts),
+			[]linegate.Reason{linegate.ReasonSessionLimit}},
 	} {
 		rejected := false
 		for _, reason := range step.rejects {
@@ -131,6 +133,16 @@ func lineDetail(subscriber *linegate.Subscriber, reason linegate.Reason) string 
 		return "no password is stored, and the line is not the profile's"
 	case subscriber != nil && subscriber.Credential.Kind == linegate.CredentialNone:
 		return "the line identifies the subscriber"
+	}
+	return ""
+}
+
+func sessionsDetail(facts linegate.Facts) string {
+	switch facts.Admission {
+	case linegate.AdmissionGranted:
+		return fmt.Sprintf("max_sessions is %d, and there is room for this CPE", maxSessions(facts.Subscriber))
+	case linegate.AdmissionFull:
+		return fmt.Sprintf("max_sessions is %d, and so many other CPEs are online already", maxSessions(facts.Subscriber))
 	}
 	return ""
 }

@@ -327,3 +327,42 @@ func (d *Desk) Await(ctx context.Context, id string) (Standing, error) {
 }
 
 const awaitInterval = 50 * time.Millisecond
+
+// AwaitAfter is Await for an order that was just decided about: it does not return
+// the state from before, in which so many steps were made.
+func (d *Desk) AwaitAfter(ctx context.Context, id string, steps int) (Standing, error) {
+	ticker := time.NewTicker(awaitInterval)
+	defer ticker.Stop()
+	for {
+		standing, err := d.Show(ctx, id)
+		moved := standing.State != linegate.OrderStuck || len(standing.Steps) != steps
+		if err != nil || moved && slices.Contains(settled(), standing.State) {
+			return standing, err
+		}
+		select {
+		case <-ctx.Done():
+			return standing, context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
+// Open returns the ids of orders that did not end, oldest first; of a tenant, or of
+// all when it is empty.
+func (d *Desk) Open(_ context.Context, tenant string) (ids []string, err error) {
+	filters := []dbos.ListWorkflowsOption{
+		dbos.WithFilterStatus(dbos.WorkflowStatusEnqueued, dbos.WorkflowStatusPending, dbos.WorkflowStatusDelayed),
+		dbos.WithFilterName(kindNames()...),
+	}
+	if tenant != "" {
+		filters = append(filters, dbos.WithFilterWorkflowIDPrefix(tenant+"/"))
+	}
+	found, err := dbos.ListWorkflows(d.client, filters...)
+	if err != nil {
+		return nil, fmt.Errorf("orders: %w", err)
+	}
+	for _, status := range found {
+		ids = append(ids, status.ID)
+	}
+	return ids, nil
+}

@@ -84,6 +84,9 @@ type Book interface {
 	// linegate.ErrNotFound. CancelAsked reports whether somebody did.
 	AskCancel(ctx context.Context, order string) error
 	CancelAsked(ctx context.Context, order string) (bool, error)
+	// Claims calls fn for every order that has a subscriber; username is in its
+	// comparable form.
+	Claims(ctx context.Context, fn func(tenant, username, order string) error) error
 
 	// Service returns the newest record of a subscriber, or linegate.ErrNotFound.
 	Service(ctx context.Context, tenant, username string) (linegate.Service, error)

@@ -63,7 +63,8 @@ func (x *exchange) readEvent() (event linegate.AccountingEvent, ok bool) {
 	return event, true
 }
 
-// attribute names the subscriber and the VLANs that memory knows for the event.
+// attribute names the subscriber and what memory knows of its grant: the VLANs, and
+// how often the session is to report.
 // Class tells the subscriber whatever the NAS put into User-Name.
 func (x *exchange) attribute(event *linegate.AccountingEvent) {
 	request := x.client.ReadRequest(x.packet, &x.socket.scratch)
@@ -72,6 +73,7 @@ func (x *exchange) attribute(event *linegate.AccountingEvent) {
 		event.SubscriberID = facts.Subscriber.ID
 		_, granted := policy.Grant(facts, *x.socket.server.settings.Load())
 		event.ServiceVLAN, event.InnerVLAN = granted.ServiceVLAN, granted.InnerVLAN
+		event.InterimInterval = granted.AcctInterimInterval
 	}
 	if class, ours := linegate.ParseClass([]byte(event.Class)); ours && class.Tenant == x.client.tag {
 		event.SubscriberID = class.SubscriberID

@@ -1,6 +1,7 @@
 package radiusd_test
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -25,6 +26,10 @@ func TestAccountingIsAcknowledgedOnlyWhenDurable(t *testing.T) {
 	b.ledger.change(func() { b.ledger.hold, b.ledger.fails = false, linegate.ErrUnavailable })
 	b.send(radiusd.AcctPort, b.acct(wire.StatusStop, session("s1")))
 	require.Eventually(t, func() bool { return b.drops(telemetry.DropStoreUnavailable) == 1 }, waitLimit, pollInterval)
+
+	b.ledger.change(func() { b.ledger.fails = fmt.Errorf("%w: %w", linegate.ErrUnavailable, linegate.ErrSpoolFull) })
+	b.send(radiusd.AcctPort, b.acct(wire.StatusStop, session("s1")))
+	require.Eventually(t, func() bool { return b.drops(telemetry.DropSpoolFull) == 1 }, waitLimit, pollInterval)
 
 	b.ledger.change(func() { b.ledger.refuses = linegate.ErrOverloaded })
 	b.unanswered(radiusd.AcctPort, b.acct(wire.StatusStop, session("s1")))

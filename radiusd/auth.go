@@ -10,7 +10,8 @@ import (
 )
 
 // access answers an Access-Request: at once when memory knows all that the
-// decision needs, else from a goroutine of its own.
+// decision needs, else from a goroutine of its own. What a limited subscriber has
+// online only the store knows.
 func (x *exchange) access() {
 	server, scratch := x.socket.server, &x.socket.scratch
 	x.learn()
@@ -24,7 +25,12 @@ func (x *exchange) access() {
 		x.accessLater()
 		return
 	}
-	x.decide(&request, facts, x.socket.out[:0])
+	decision := policy.Decide(&request, facts, *server.settings.Load())
+	if policy.NeedsAdmission(&decision) {
+		x.accessLater()
+		return
+	}
+	x.reply(&request, &decision, x.socket.mail.space())
 }
 
 // lookupLimit is how long a request may wait for facts: a NAS asks again after
@@ -59,7 +65,34 @@ func (x *exchange) accessSlowly(ctx context.Context) {
 		x.giveUp(dropFor(err), err)
 		return
 	}
-	x.decide(&request, facts, nil)
+	decision := policy.Decide(&request, facts, *x.socket.server.settings.Load())
+	if policy.NeedsAdmission(&decision) {
+		facts.Admission = x.admit(ctx, &request, facts.Subscriber)
+		decision = policy.Decide(&request, facts, *x.socket.server.settings.Load())
+	}
+	x.reply(&request, &decision, nil)
+}
+
+const (
+	// admissionLimit is how long the store may take to count a subscriber's
+	// sessions. A limit that can't be checked keeps nobody offline.
+	admissionLimit = 300 * time.Millisecond
+	// placeHold is how long an accept counts before its Start comes: PPP and DHCP
+	// take seconds, and a Start that got lost is sent again.
+	placeHold = 30 * time.Second
+)
+
+// admit asks the store for room for one more session of a limited subscriber.
+func (x *exchange) admit(ctx context.Context, request *linegate.Request, subscriber *linegate.Subscriber) linegate.AdmissionVerdict {
+	server := x.socket.server
+	ctx, cancel := context.WithTimeout(ctx, admissionLimit)
+	defer cancel()
+	admitted, err := server.options.Admissions.Admit(ctx, policy.Admission(request, subscriber, x.received, placeHold))
+	if err != nil {
+		server.metrics.AdmissionUnchecked()
+		return linegate.AdmissionUnasked
+	}
+	return linegate.VerdictOf(admitted)
 }
 
 // load gathers the facts, however long it takes within ctx.
@@ -91,11 +124,9 @@ func (f *loadingFinder) Find(key []byte) (linegate.Lookup, bool) {
 	return lookup, f.err == nil
 }
 
-// decide makes the decision, sends it and tells of it.
-func (x *exchange) decide(request *linegate.Request, facts linegate.Facts, buffer []byte) {
-	server := x.socket.server
-	decision := policy.Decide(request, facts, *server.settings.Load())
-	reply, err := x.client.AppendAccessReply(buffer, x.packet, request, &decision, x.received)
+// reply sends the decision and tells of it.
+func (x *exchange) reply(request *linegate.Request, decision *linegate.Decision, buffer []byte) {
+	reply, err := x.client.AppendAccessReply(buffer, x.packet, request, decision, x.received)
 	if err != nil {
 		x.giveUp(telemetry.DropSendFailed, err)
 		return
@@ -105,7 +136,7 @@ func (x *exchange) decide(request *linegate.Request, facts linegate.Facts, buffe
 		code = telemetry.ReplyAccessAccept
 	}
 	x.answer(reply, code)
-	server.observe(x, request, &decision)
+	x.socket.server.observe(x, request, decision)
 }
 
 // observe counts the decision, writes its events and keeps the subscriber's

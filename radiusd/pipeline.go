@@ -84,12 +84,14 @@ type exchange struct {
 	from     peer
 	ticket   ticket
 	received time.Time
+	detached bool // its answer can't go with the loop's mail
 }
 
 // detach returns a copy that outlives the socket's buffers, and makes shutdown
 // wait until its answer or drop.
 func (x *exchange) detach() *exchange {
 	held := *x
+	held.detached = true
 	held.packet, _ = wire.Parse(bytes.Clone(x.packet.Raw())) // was parsed before
 	held.from.control = bytes.Clone(x.from.control)
 	x.socket.server.pending.Add(1)
@@ -105,7 +107,7 @@ func (x *exchange) status() {
 	if x.socket.port == AcctPort {
 		code, replied = wire.AccountingResponse, telemetry.ReplyAccountingResponse
 	}
-	reply, err := x.client.appendPlainReply(x.socket.out[:0], code, x.packet)
+	reply, err := x.client.appendPlainReply(x.socket.mail.space(), code, x.packet)
 	if err != nil {
 		x.socket.server.drop(telemetry.DropSendFailed, x.from, x.client, err)
 		return
@@ -129,6 +131,10 @@ func (x *exchange) giveUp(reason telemetry.Drop, cause error) {
 }
 
 func (x *exchange) transmit(reply []byte) {
+	if !x.detached {
+		x.socket.mail.put(reply, addressee{x.from, x.client})
+		return
+	}
 	if err := x.socket.send(reply, x.from); err != nil {
 		x.socket.server.drop(telemetry.DropSendFailed, x.from, x.client, err)
 	}
@@ -136,8 +142,11 @@ func (x *exchange) transmit(reply []byte) {
 
 // dropFor translates an error of a store or a queue into the reason to count.
 func dropFor(err error) telemetry.Drop {
-	if errors.Is(err, linegate.ErrOverloaded) {
+	switch {
+	case errors.Is(err, linegate.ErrOverloaded):
 		return telemetry.DropOverloaded
+	case errors.Is(err, linegate.ErrSpoolFull):
+		return telemetry.DropSpoolFull
 	}
 	return telemetry.DropStoreUnavailable
 }

@@ -113,6 +113,8 @@ func replyMessage(reason linegate.Reason) string {
 		return "Access denied: the service has ended"
 	case linegate.ReasonMethodNotAllowed, linegate.ReasonMethodNeedsClear:
 		return "Access denied: this way of authentication is not accepted"
+	case linegate.ReasonSessionLimit:
+		return "Access denied: as many devices as allowed are online already"
 	case linegate.ReasonNoProfile:
 		return "Access denied: no service is set up"
 	}

@@ -24,6 +24,8 @@ func (c *Client) ReadRequest(packet wire.Packet, scratch *Scratch) linegate.Requ
 			request.UserName = attribute.Value
 		case wire.CallingStationID:
 			request.CallingStationID = attribute.Value
+		case wire.NASPortID:
+			request.NASPortID = attribute.Value
 		case wire.UserPassword:
 			pap = true
 			request.Proof.Method = linegate.MethodPAP

@@ -43,6 +43,12 @@ type Bookkeeper interface {
 	Validated(subscriberID string, at time.Time, result linegate.Option82Result)
 }
 
+// Admissions knows how many sessions a subscriber has. It is asked only about
+// those whose profile limits them, and never on a socket's loop.
+type Admissions interface {
+	Admit(ctx context.Context, admission linegate.Admission) (admitted bool, err error)
+}
+
 // Learner persists what the first packet of a NAS showed.
 type Learner interface {
 	LearnNAS(ctx context.Context, tenant, name string, learned linegate.Tristate) error
@@ -66,6 +72,7 @@ type Options struct {
 	Directory  Directory
 	Ledger     Ledger
 	Bookkeeper Bookkeeper
+	Admissions Admissions
 	Learner    Learner
 	Metrics    *telemetry.Metrics
 	Logger     *slog.Logger

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"linegate/radiusd/wire"
 	"linegate/telemetry"
 )
 
@@ -33,8 +32,8 @@ type socket struct {
 	replies *replyCache
 
 	// Used by the loop alone.
+	mail    *mail
 	scratch Scratch
-	out     [wire.MaxPacketSize]byte
 	lost    uint32 // packets that the kernel dropped, as last told
 }
 
@@ -48,8 +47,12 @@ func (s *Server) listen(ctx context.Context, port Port, address string) (*socket
 	}
 	conn := packetConn.(*net.UDPConn)
 	_ = conn.SetReadBuffer(s.options.ReadBuffer) // the kernel may grant less: not worth failing for
+	mail, err := newMail(conn)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for %s: %w", port, err), conn.Close())
+	}
 	return &socket{
-		server: s, port: port, conn: conn,
+		server: s, port: port, conn: conn, mail: mail,
 		replies: newReplyCache(s.options.ReplyCacheEntries, s.options.ReplyCacheTTL),
 	}, nil
 }
@@ -59,18 +62,19 @@ func (s *Server) listen(ctx context.Context, port Port, address string) (*socket
 type peer struct {
 	address netip.AddrPort
 	control []byte // names our address, in the kernel's own form; empty: the socket has just one
+	letter  int    // of the mail that it came with
 }
 
 // controlSize holds the control messages of both families and the count of lost
 // packets.
 const controlSize = 128
 
-// loop reads and handles packets until the socket's read deadline passes.
+// loop reads and handles packets, a batch at a time, until the socket's read
+// deadline passes.
 func (s *socket) loop() error {
-	var datagram [wire.MaxPacketSize + 1]byte
-	var control [controlSize]byte
+	refused := s.unsent
 	for {
-		n, controlLength, _, from, err := s.conn.ReadMsgUDPAddrPort(datagram[:], control[:])
+		count, err := s.mail.receive()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
 			return nil
@@ -81,11 +85,19 @@ func (s *socket) loop() error {
 			s.server.drop(telemetry.DropReceiveFailed, peer{}, nil, err)
 			continue
 		}
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		reply, lost := readControl(control[:controlLength])
-		s.countLost(lost)
-		s.receive(datagram[:n], peer{address: from, control: reply}, time.Now())
+		now := time.Now()
+		for number := range count {
+			datagram, from, lost := s.mail.letter(number)
+			s.countLost(lost)
+			s.receive(datagram, from, now)
+		}
+		s.mail.flush(refused)
 	}
+}
+
+// unsent counts an answer that the network refused.
+func (s *socket) unsent(to addressee, err error) {
+	s.server.drop(telemetry.DropSendFailed, to.peer, to.client, err)
 }
 
 // countLost counts the packets that the kernel had to drop since the last one.
@@ -96,7 +108,8 @@ func (s *socket) countLost(lost uint32) {
 	}
 }
 
-// send puts an answer on the wire.
+// send puts an answer on the wire by itself, for those that come too late for the
+// loop's mail.
 func (s *socket) send(reply []byte, to peer) error {
 	if _, _, err := s.conn.WriteMsgUDPAddrPort(reply, to.control, to.address); err != nil {
 		return fmt.Errorf("answer to %s: %w", to.address, err)

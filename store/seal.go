@@ -116,7 +116,7 @@ func makeKeyFile(path string) error {
 	if err := os.Link(draft.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("put in place: %w", err)
 	}
-	return syncFolder(folder)
+	return SyncFolder(folder)
 }
 
 // writeKey writes a fresh key to the draft, makes it durable and closes it.
@@ -130,8 +130,9 @@ func writeKey(draft *os.File) error {
 	return nil
 }
 
-// syncFolder makes the names in a folder durable.
-func syncFolder(path string) error {
+// SyncFolder makes the names in a folder durable: those of new, renamed and removed
+// files.
+func SyncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("open folder: %w", err)

@@ -20,6 +20,7 @@ const (
 	DropDuplicateInFlight     Drop = "duplicate_in_flight" // the first copy is still being worked on (RFC 5080 section 2.2.2)
 	DropOverloaded            Drop = "overloaded"          // a bounded queue is full
 	DropStoreUnavailable      Drop = "store_unavailable"   // nothing is known about whom it is about
+	DropSpoolFull             Drop = "spool_full"          // accounting: the store is away, and the disk space for what waits is used up
 	DropNoAcctFields          Drop = "no_acct_fields"      // an Accounting-Request that lacks what RFC 2866 section 4.1 demands
 	DropSendFailed            Drop = "send_failed"         // the reply could not be handed to the network
 	DropSocketFull            Drop = "socket_full"         // the kernel dropped it: packets came faster than they were read
@@ -31,7 +32,7 @@ func Drops() []Drop {
 	return []Drop{
 		DropUnknownClient, DropMalformed, DropBadAuthenticator, DropBadMessageAuthenticator,
 		DropMissingMessageAuthenticator, DropProxyStateUnprotected, DropUnknownCode, DropWrongPort,
-		DropDuplicateInFlight, DropOverloaded, DropStoreUnavailable, DropNoAcctFields,
+		DropDuplicateInFlight, DropOverloaded, DropStoreUnavailable, DropSpoolFull, DropNoAcctFields,
 		DropSendFailed, DropSocketFull, DropReceiveFailed,
 	}
 }

@@ -18,8 +18,10 @@ type Metrics struct {
 
 	drops      tally[Drop]
 	duplicates tally[Duplicate]
+	unchecked  prometheus.Counter
+	stale      prometheus.Counter
+	retained   *prometheus.CounterVec
 	commit     prometheus.Observer
-	storeUp    prometheus.Gauge
 	buildInfo  *prometheus.GaugeVec
 
 	queueDepth     *readings
@@ -31,8 +33,10 @@ type Metrics struct {
 	cacheNegative  *readings
 	cacheKeys      *readings
 	standing       *readings
+	storeUp        *readings
 	activeByVLAN   *snapshot
 	nasProtection  *snapshot
+	spool          spoolReadings
 
 	vectors tenantVectors
 	mu      sync.Mutex
@@ -50,6 +54,7 @@ func NewMetrics() *Metrics {
 	m.vectors = newTenantVectors(m)
 	m.defineServer()
 	m.defineSampled()
+	m.defineSpool()
 	return m
 }
 
@@ -58,10 +63,15 @@ func (m *Metrics) defineServer() {
 		"Packets that got no answer, by the reason why.", "reason"), Drops())
 	m.duplicates = newTally(m.counter("radius_duplicates_total",
 		"Requests that came again: resent the same reply, or dropped because the first copy was in flight.", "kind"), Duplicates())
+	m.unchecked = m.counter("radius_session_limit_unchecked_total",
+		"Accepts of subscribers with max_sessions for which the store could not be asked in time.").WithLabelValues()
+	m.stale = m.counter("radius_sessions_stale_total",
+		"Sessions that this server closed because nothing was heard of them for several interim intervals.").WithLabelValues()
+	m.retained = m.counter("radius_retention_dropped_total",
+		"Records that this server dropped because of their age, by kind: events or sessions.", "kind")
+	m.Retained(0, 0)
 	m.commit = m.histogram("radius_accounting_commit_seconds",
 		"Time to make one group of accounting events durable, in seconds.", commitBuckets()).WithLabelValues()
-	m.storeUp = m.gauge("radius_store_up",
-		"1 while the store answers, 0 while it does not.").WithLabelValues()
 	m.buildInfo = m.gauge("linegate_build_info",
 		"Always 1; the label names the version that runs.", "version")
 }
@@ -82,11 +92,20 @@ func (m *Metrics) DropMany(reason Drop, count uint64) {
 // Duplicate counts a request that came again.
 func (m *Metrics) Duplicate(kind Duplicate) { m.duplicates.add(kind) }
 
+// AdmissionUnchecked counts an accept whose session limit could not be checked.
+func (m *Metrics) AdmissionUnchecked() { m.unchecked.Inc() }
+
+// SessionsStale counts sessions that were closed because they fell silent.
+func (m *Metrics) SessionsStale(count int) { m.stale.Add(float64(count)) }
+
+// Retained counts records that were dropped because of their age.
+func (m *Metrics) Retained(events, sessions int64) {
+	m.retained.WithLabelValues("events").Add(float64(events))
+	m.retained.WithLabelValues("sessions").Add(float64(sessions))
+}
+
 // AccountingCommit counts one group commit of the ledger and how long it took.
 func (m *Metrics) AccountingCommit(took time.Duration) { m.commit.Observe(took.Seconds()) }
-
-// SetStoreUp tells whether the store answers.
-func (m *Metrics) SetStoreUp(up bool) { m.storeUp.Set(oneIf(up)) }
 
 // SetVersion names the running version.
 func (m *Metrics) SetVersion(version string) {

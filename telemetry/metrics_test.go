@@ -55,10 +55,14 @@ func fullMetrics() *Metrics {
 	m.SetNASes([]linegate.NAS{{Tenant: "demo", Name: "bng1"}})
 	m.SetActiveByVLAN([]VLANCount{{Tenant: "demo", VLAN: 101, Count: 3}})
 	m.RegisterQueue("127.0.0.1:1812", func() int { return 4 })
+	m.RegisterStore(func() bool { return true })
 	m.RegisterStanding(func() Standing { return StandingMemory })
 	m.RegisterLedger(func() int { return 5 })
 	m.RegisterLog(func() uint64 { return 6 })
 	m.RegisterReplyCaches(func() uint64 { return 8 })
+	m.RegisterSpool(func() SpoolStats {
+		return SpoolStats{Bytes: 11, MaxBytes: 12, Events: 13, Oldest: time.Now().Add(-time.Hour), Spooled: 14, Replayed: 15, SetAside: 16, Damaged: 17, Torn: 18}
+	})
 	m.RegisterCache(func() CacheStats { return CacheStats{Hits: 7, Misses: 8, Negative: 9, Keys: 10} })
 	return m
 }
@@ -77,6 +81,20 @@ func TestSampledMetricsShowWhatTheirSourcesSay(t *testing.T) {
 	assert.Equal(t, 0.0, value(t, m, "radius_standing", "state", "store"))
 	assert.Equal(t, dto.MetricType_COUNTER, gather(t, m)["radius_cache_hits_total"].GetType())
 	assert.Equal(t, dto.MetricType_GAUGE, gather(t, m)["radius_cache_keys"].GetType())
+}
+
+func TestTheSpoolShowsWhatItSays(t *testing.T) {
+	m := fullMetrics()
+	for name, want := range map[string]float64{
+		"spool_bytes": 11, "spool_limit_bytes": 12, "spool_events": 13, "spooled_total": 14, "replayed_total": 15,
+		"spool_set_aside_total": 16, "spool_damaged_total": 17, "spool_torn_total": 18,
+	} {
+		assert.Equal(t, want, value(t, m, "radius_accounting_"+name), name)
+	}
+	assert.InDelta(t, 3600, value(t, m, "radius_accounting_spool_oldest_seconds"), 600)
+	m.RegisterSpool(func() SpoolStats { return SpoolStats{} })
+	assert.Zero(t, value(t, m, "radius_accounting_spool_oldest_seconds"))
+	assert.Nil(t, gather(t, NewMetrics())["radius_accounting_spool_bytes"], "no spool, no series")
 }
 
 func TestARegisteredSourceReplacesTheEarlierOne(t *testing.T) {
@@ -126,13 +144,22 @@ func TestServerMetricsCount(t *testing.T) {
 	assert.Equal(t, 2.0, value(t, m, "radius_duplicates_total", "kind", "resent"))
 	assert.Equal(t, 1.0, value(t, m, "radius_duplicates_total", "kind", "in_flight"))
 
-	m.SetStoreUp(true)
+	m.RegisterStore(func() bool { return true })
 	assert.Equal(t, 1.0, value(t, m, "radius_store_up"))
-	m.SetStoreUp(false)
+	m.RegisterStore(func() bool { return false })
 	assert.Equal(t, 0.0, value(t, m, "radius_store_up"))
 
 	m.AccountingCommit(20 * time.Millisecond)
 	assert.Equal(t, 1.0, value(t, m, "radius_accounting_commit_seconds"))
+
+	m.AdmissionUnchecked()
+	assert.Equal(t, 1.0, value(t, m, "radius_session_limit_unchecked_total"))
+	m.SessionsStale(2)
+	assert.Equal(t, 2.0, value(t, m, "radius_sessions_stale_total"))
+	assert.Equal(t, 0.0, value(t, m, "radius_retention_dropped_total", "kind", "events"), "the series is there from the start")
+	m.Retained(3, 4)
+	assert.Equal(t, 3.0, value(t, m, "radius_retention_dropped_total", "kind", "events"))
+	assert.Equal(t, 4.0, value(t, m, "radius_retention_dropped_total", "kind", "sessions"))
 
 	m.SetVersion("v1")
 	m.SetVersion("v2")
@@ -290,7 +317,6 @@ func TestCountingAPacketDoesNotAllocate(t *testing.T) {
 		m.Drop(DropOverloaded)
 		m.Duplicate(DuplicateResent)
 		m.AccountingCommit(time.Millisecond)
-		m.SetStoreUp(true)
 	})
 	assert.Zero(t, allocations)
 }

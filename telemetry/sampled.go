@@ -30,7 +30,7 @@ type VLANCount struct {
 func (m *Metrics) defineSampled() {
 	m.queueDepth, m.ledgerDepth, m.logDropped, m.replyEvictions = &readings{}, &readings{}, &readings{}, &readings{}
 	m.cacheHits, m.cacheMisses, m.cacheNegative, m.cacheKeys = &readings{}, &readings{}, &readings{}, &readings{}
-	m.standing = &readings{}
+	m.standing, m.storeUp = &readings{}, &readings{}
 	m.activeByVLAN, m.nasProtection = &snapshot{}, &snapshot{}
 
 	m.sampled(KindGauge, "radius_queue_depth",
@@ -49,6 +49,8 @@ func (m *Metrics) defineSampled() {
 		"Lookups answered from the cache that nobody is known by that key.", m.cacheNegative)
 	m.sampled(KindGauge, "radius_cache_keys",
 		"Lookup keys of subscribers that are known to exist: names, circuits and MACs; those of the deleted until a restart.", m.cacheKeys)
+	m.sampled(KindGauge, "radius_store_up",
+		"1 while the store answers and has taken the last accounting, else 0.", m.storeUp)
 	m.sampled(KindGauge, "radius_standing",
 		"1 for what the server answers from, 0 for the rest: store (and what memory has of it), memory alone, the snapshot of an earlier run, or nothing.", m.standing, "state")
 	m.sampled(KindGauge, "radius_active_subscribers_by_vlan",
@@ -84,6 +86,11 @@ func (m *Metrics) RegisterCache(stats func() CacheStats) {
 	m.cacheMisses.set(labels{}, func() float64 { return float64(stats().Misses) })
 	m.cacheNegative.set(labels{}, func() float64 { return float64(stats().Negative) })
 	m.cacheKeys.set(labels{}, func() float64 { return float64(stats().Keys) })
+}
+
+// RegisterStore does the same for whether the store is up.
+func (m *Metrics) RegisterStore(up func() bool) {
+	m.storeUp.set(labels{}, func() float64 { return oneIf(up()) })
 }
 
 // RegisterStanding does the same for what the server answers from.

@@ -17,112 +17,140 @@ import (
 
 func newBenchCommand(c *cli) *cobra.Command {
 	return newGroup("bench", "Measure what a RADIUS server can take", nil,
-		newBenchAuthCommand(c), newBenchSubscribersCommand())
+		newBenchAuthCommand(c), newBenchAcctCommand(c), newBenchCallCommand(c),
+		newBenchSubscribersCommand(), newBenchEchoCommand(), newBenchPreloadCommand(c), newBenchPeersCommand(c))
 }
 
-// benchOptions are the flags of `linegate bench auth`.
-type benchOptions struct {
+// loading are the flags that all loads have.
+type loading struct {
 	asking
+	servers     []string
 	subscribers string
-	wrong       string
-	method      string
-	duration    time.Duration
+	tries       int
 	sockets     int
 	window      int
-	pid         int
+	pids        []int
 	seed        uint64
 }
 
-func newBenchAuthCommand(c *cli) *cobra.Command {
-	var options benchOptions
-	command := &cobra.Command{
-		Use:   "auth",
-		Short: "Ask a server as fast as it answers, and check every answer",
-		Long: "Ask a RADIUS server as fast as it answers, for every subscriber of a CSV file in turn, and compare\n" +
-			"each answer with the one that is due: accept from the right line, reject from a wrong line under\n" +
-			"the policy enforce. The file is the one that was imported (`linegate profile import`); subscribers\n" +
-			"that are not active, and those whose password is a hash, are left out.\n" +
-			"Exit status: 0 all answers right, 1 an answer was wrong, 2 nothing was answered.",
-		Example: "  linegate bench subscribers --count 100000 > subs.csv\n" +
-			"  linegate bench auth --subscribers subs.csv --wrong 10% --duration 60s --pid $(pidof linegate)",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.benchAuth(cmd, options) },
-	}
+// addFlags adds the flags. address is the default server.
+func (o *loading) addFlags(command *cobra.Command, address string) {
 	flags := command.Flags()
-	flags.StringVar(&options.server, "server", demoAuth, "HOST:PORT to ask")
-	options.addSecretFlags(command)
-	flags.DurationVar(&options.timeout, "timeout", 3*time.Second, "when a request counts as unanswered")
-	flags.StringVar(&options.subscribers, "subscribers", "", "CSV file of subscribers")
-	flags.StringVar(&options.wrong, "wrong", "10%", "share of requests from a wrong line, 0% to 100%")
-	addMethodFlag(command, &options.method, string(client.MethodPAP), "how the password is proven: ")
-	flags.DurationVar(&options.duration, "duration", time.Minute, "how long to go on")
-	flags.IntVar(&options.sockets, "sockets", 4, "sockets to ask from")
-	flags.IntVar(&options.window, "window", 64, "requests of one socket under way at a time, 1 to 256")
-	flags.IntVar(&options.pid, "pid", 0, "process of the server on this machine, to measure its CPU time and memory")
-	flags.Uint64Var(&options.seed, "seed", 1, "which requests come from a wrong line")
+	flags.StringSliceVar(&o.servers, "server", []string{address}, "HOST:PORT to ask; several share the sockets among them, and each is the next one for those of the others")
+	o.addSecretFlags(command)
+	flags.StringVar(&o.subscribers, "subscribers", "", "CSV file of subscribers")
+	flags.DurationVar(&o.timeout, "timeout", 3*time.Second, "how long to wait for an answer each time")
+	flags.IntVar(&o.tries, "tries", 1, "how often to send a request, each time to the next server, before it counts as unanswered")
+	flags.IntVar(&o.sockets, "sockets", 4, "sockets to ask from, each with a port of its own")
+	flags.IntVar(&o.window, "window", 64, "requests of one socket under way at a time, 1 to 256")
+	flags.IntSliceVar(&o.pids, "pid", nil, "process of the server on this machine, to measure its CPU time and memory with those of all processes it starts; several are added up")
+	flags.Uint64Var(&o.seed, "seed", 1, "of all that is random")
 	_ = command.MarkFlagRequired("subscribers") // fails only for a flag that does not exist
-	return command
 }
 
-func (c *cli) benchAuth(cmd *cobra.Command, options benchOptions) error {
-	flood, left, err := options.flood(cmd.InOrStdin())
-	if err != nil {
-		return err
-	}
-	meter := &benchMeter{progress: cmd.ErrOrStderr()}
-	if options.pid != 0 {
-		meter.process = &process{pid: options.pid, proc: os.DirFS("/proc")}
-	}
-	if err := meter.begin(); err != nil {
-		return err
-	}
-	flood.Observe = meter.observe
-	result, err := flood.Run(cmd.Context())
-	if err != nil {
-		return err
-	}
-	if err := meter.end(result.Counts); err != nil {
-		return err
-	}
-	report := append(record{
-		{"server", options.server}, {"method", options.method},
-		{"subscribers", len(flood.Subjects)}, {"left_out", left},
-		{"sockets", options.sockets}, {"window", options.window},
-	}, floodRecord(result)...)
-	if err := show(cmd.OutOrStdout(), c.output, append(report, meter.record...)); err != nil {
-		return err
-	}
-	return verdict(options.server, result)
-}
-
-// flood is what the flags describe. left is how many subscribers are left out.
-func (o benchOptions) flood(stdin io.Reader) (flood *client.Flood, left int, err error) {
+// load is what the flags describe, without what is asked.
+func (o *loading) load(stdin io.Reader) (*client.Load, error) {
 	signer, err := o.signer(stdin)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	method, err := client.ParseMethod(o.method)
-	if err != nil {
-		return nil, 0, err
+	if o.sockets < 1 || o.sockets > 1000 || o.window < 1 || o.window > 256 || o.tries < 1 || o.timeout <= 0 {
+		return nil, errors.New("--sockets must be 1 to 1000, --window 1 to 256, --tries 1 or more, --timeout more than 0")
 	}
-	wrong, err := parseShare(o.wrong)
-	if err != nil {
-		return nil, 0, err
-	}
-	if o.sockets < 1 || o.sockets > 1000 || o.window < 1 || o.window > 256 || o.timeout <= 0 {
-		return nil, 0, errors.New("--sockets must be 1 to 1000, --window 1 to 256, --timeout more than 0")
-	}
-	subjects, left, err := readSubjects(o.subscribers)
-	if err != nil {
-		return nil, 0, err
-	}
-	return &client.Flood{
-		Server: client.Server{Address: o.server, Signer: signer, Timeout: o.timeout},
-		Method: method, Attributes: wire.AppendText(nil, wire.NASIdentifier, ownName),
-		Subjects: subjects, WrongShare: wrong,
-		Duration: o.duration, Sockets: o.sockets, Window: o.window, Seed: o.seed,
-	}, left, nil
+	return &client.Load{
+		Signer: signer, Timeout: o.timeout, Tries: o.tries,
+		Sockets: o.sockets, Window: o.window, Seed: o.seed,
+	}, nil
 }
+
+// head is what a report begins with.
+func (o *loading) head(subjects []client.Subject, left int) record {
+	return record{
+		{"server", strings.Join(o.servers, ",")}, {"subscribers", len(subjects)}, {"left_out", left},
+		{"sockets", o.sockets}, {"window", o.window},
+	}
+}
+
+// bench runs a load, watched by a meter, and shows the report: head, what became
+// of the requests in the words of the kind of load, and what was measured.
+// The server's CPU time is told for each unit that done counts.
+func (c *cli) bench(cmd *cobra.Command, load *client.Load, meter *benchMeter, head record, kind func(client.Result) record) (client.Result, error) {
+	meter.progress = cmd.ErrOrStderr()
+	if err := meter.begin(); err != nil {
+		return client.Result{}, err
+	}
+	load.Observe = meter.observe
+	result, err := load.Run(cmd.Context())
+	if err != nil {
+		return client.Result{}, err
+	}
+	if err := meter.end(result.Counts); err != nil {
+		return client.Result{}, err
+	}
+	report := append(head, loadRecord(result)...)
+	report = append(append(append(report, kind(result)...), latencyRecord(result)...), meter.record...)
+	return result, show(cmd.OutOrStdout(), c.output, report)
+}
+
+// loadRecord is what became of the requests of any load.
+func loadRecord(result client.Result) record {
+	return record{
+		{"seconds", rounded(result.Elapsed.Seconds())},
+		{"sent", result.Sent}, {"retransmissions", result.Retransmissions}, {"answered", result.Answered()},
+		{"answers_per_second", perSecond(result.Answered(), result)},
+		{"timeouts", result.Timeouts}, {"bad_replies", result.BadReplies},
+		{"late_replies", result.LateReplies}, {"network_errors", result.NetworkErrors},
+	}
+}
+
+// loginRecord is what the Access-Requests were answered with.
+func loginRecord(result client.Result) record {
+	return record{
+		{"accepts", result.Accepts}, {"rejects", result.Rejects}, {"other_answers", result.OtherAnswers},
+		{"wrong_accepts", result.WrongAccepts}, {"wrong_rejects", result.WrongRejects},
+	}
+}
+
+// latencyRecord holds microseconds.
+func latencyRecord(result client.Result) record {
+	latency := func(percentile float64) int64 { return result.Latency.ValueAtQuantile(percentile) }
+	return record{
+		{"latency_us_p50", latency(50)}, {"latency_us_p90", latency(90)}, {"latency_us_p99", latency(99)},
+		{"latency_us_p999", latency(99.9)}, {"latency_us_max", result.Latency.Max()},
+	}
+}
+
+func perSecond(count uint64, result client.Result) float64 {
+	return rounded(float64(count) / result.Elapsed.Seconds())
+}
+
+// rounded keeps one digit behind the point.
+func rounded(n float64) float64 { return float64(int64(n*10+0.5)) / 10 }
+
+// verdict is the error of a load that did not go as it has to.
+func (o *loading) verdict(result client.Result) error {
+	servers := strings.Join(o.servers, ",")
+	switch {
+	case result.Wrong() > 0:
+		return statusError{exitRejected, fmt.Errorf("%s: %d answers were wrong: %d accepts, %d rejects, %d neither",
+			servers, result.Wrong(), result.WrongAccepts, result.WrongRejects, result.OtherAnswers)}
+	case result.Answered() == 0:
+		return statusError{exitNoAnswer, fmt.Errorf("%s: not one authentic answer: check the address, the secret, and the server's NAS entry for this machine", servers)}
+	}
+	return nil
+}
+
+// meter measures the processes that the flags name.
+func (o *loading) meter(unit string, done func(client.Counts) uint64) *benchMeter {
+	meter := &benchMeter{unit: unit, done: done}
+	if len(o.pids) > 0 {
+		meter.processes = &processes{pids: o.pids, proc: os.DirFS("/proc")}
+	}
+	return meter
+}
+
+// ownAttributes are in every request of a load, framed.
+func ownAttributes() []byte { return wire.AppendText(nil, wire.NASIdentifier, ownName) }
 
 // parseShare reads 10% or 0.1.
 func parseShare(text string) (float64, error) {
@@ -137,33 +165,31 @@ func parseShare(text string) (float64, error) {
 	return share, nil
 }
 
-// floodRecord is what a flood came to; times are microseconds.
-func floodRecord(result client.FloodResult) record {
-	latency := func(percentile float64) int64 { return result.Latency.ValueAtQuantile(percentile) }
-	return record{
-		{"seconds", rounded(result.Elapsed.Seconds())},
-		{"sent", result.Sent}, {"answered", result.Answered()},
-		{"answers_per_second", rounded(float64(result.Answered()) / result.Elapsed.Seconds())},
-		{"accepts", result.Accepts}, {"rejects", result.Rejects}, {"other_answers", result.OtherAnswers},
-		{"wrong_accepts", result.WrongAccepts}, {"wrong_rejects", result.WrongRejects},
-		{"timeouts", result.Timeouts}, {"bad_replies", result.BadReplies},
-		{"late_replies", result.LateReplies}, {"network_errors", result.NetworkErrors},
-		{"latency_us_p50", latency(50)}, {"latency_us_p90", latency(90)}, {"latency_us_p99", latency(99)},
-		{"latency_us_p999", latency(99.9)}, {"latency_us_max", result.Latency.Max()},
-	}
+// pacing are the flags of loads that go on for a while.
+type pacing struct {
+	rate     string
+	duration time.Duration
 }
 
-// rounded keeps one digit behind the point.
-func rounded(n float64) float64 { return float64(int64(n*10+0.5)) / 10 }
+func (p *pacing) addFlags(command *cobra.Command, what string) {
+	flags := command.Flags()
+	flags.StringVar(&p.rate, "rate", "", what+" to begin in a second, e.g. 5000/s; latency then counts from the scheduled time (default: as fast as the server answers)")
+	flags.DurationVar(&p.duration, "duration", time.Minute, "how long to go on")
+}
 
-// verdict is the error of a flood that did not go as it has to.
-func verdict(server string, result client.FloodResult) error {
-	switch {
-	case result.Wrong() > 0:
-		return statusError{exitRejected, fmt.Errorf("%s: %d answers were wrong: %d accepts, %d rejects, %d neither",
-			server, result.Wrong(), result.WrongAccepts, result.WrongRejects, result.OtherAnswers)}
-	case result.Answered() == 0:
-		return statusError{exitNoAnswer, fmt.Errorf("%s: not one authentic answer: check the address, the secret, and the server's NAS entry for this machine", server)}
+// maxRate is more than one machine can ask.
+const maxRate = 10_000_000
+
+// pace reads 5000/s or 5000.
+func (p *pacing) pace() (client.Pace, error) {
+	pace := client.Pace{Duration: p.duration}
+	if p.rate == "" {
+		return pace, nil
 	}
-	return nil
+	var err error
+	pace.Rate, err = strconv.ParseFloat(strings.TrimSuffix(p.rate, "/s"), 64)
+	if err != nil || !(pace.Rate > 0 && pace.Rate <= maxRate) {
+		return client.Pace{}, fmt.Errorf("--rate: %q is not allowed: more than 0/s, up to %d/s", p.rate, maxRate)
+	}
+	return pace, nil
 }

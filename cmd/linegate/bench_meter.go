@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"linegate/radiusd/client"
@@ -11,11 +12,13 @@ import (
 // sampleEvery is how often the server's memory is noted.
 const sampleEvery = 5 * time.Second
 
-// benchMeter watches a flood and the server it is for. Its methods are called by
+// benchMeter watches a load and the server it is for. Its methods are called by
 // one goroutine at a time.
 type benchMeter struct {
-	progress io.Writer // a line that is written over again, if it is a terminal
-	process  *process  // nil: not watched
+	progress  io.Writer  // a line that is written over again, if it is a terminal
+	processes *processes // nil: not watched
+	unit      string     // what the server's CPU time is told for: a request, a call
+	done      func(client.Counts) uint64
 
 	start   usage
 	samples []int64 // resident memory in KiB, every sampleEvery
@@ -25,16 +28,16 @@ type benchMeter struct {
 }
 
 func (m *benchMeter) begin() (err error) {
-	if m.process != nil {
-		m.start, err = m.process.usage()
+	if m.processes != nil {
+		m.start, err = m.processes.usage()
 	}
 	return err
 }
 
-// observe is a client.Flood's observer.
+// observe is a client.Load's observer.
 func (m *benchMeter) observe(elapsed time.Duration, counts client.Counts) {
-	if m.process != nil && elapsed >= time.Duration(len(m.samples)+1)*sampleEvery {
-		if now, err := m.process.usage(); err == nil {
+	if m.processes != nil && elapsed >= time.Duration(len(m.samples)+1)*sampleEvery {
+		if now, err := m.processes.usage(); err == nil {
 			m.samples = append(m.samples, now.residentKiB)
 		}
 	}
@@ -46,24 +49,25 @@ func (m *benchMeter) observe(elapsed time.Duration, counts client.Counts) {
 	m.last, m.seen = counts, elapsed
 }
 
-// end measures what the server has used for the flood.
+// end measures what the server has used for the load.
 func (m *benchMeter) end(counts client.Counts) error {
 	if isTerminal(m.progress) {
 		fmt.Fprintln(m.progress)
 	}
-	if m.process == nil {
+	if m.processes == nil {
 		return nil
 	}
-	now, err := m.process.usage()
+	now, err := m.processes.usage()
 	if err != nil {
 		return err
 	}
-	perRequest := 0.0
-	if counts.Answered() > 0 {
-		perRequest = float64((now.cpu - m.start.cpu).Microseconds()) / float64(counts.Answered())
+	each := 0.0
+	if done := m.done(counts); done > 0 {
+		each = float64((now.cpu - m.start.cpu).Microseconds()) / float64(done)
 	}
 	m.record = record{
-		{"server_cpu_us_per_request", rounded(perRequest)},
+		{"server_cpu_us_per_" + m.unit, rounded(each)},
+		{"server_cpu_seconds", math.Round((now.cpu-m.start.cpu).Seconds()*100) / 100},
 		{"server_rss_kib_start", m.start.residentKiB},
 		{"server_rss_kib_every_5s", emptyNotNil(m.samples)},
 		{"server_rss_kib_end", now.residentKiB},

@@ -10,7 +10,7 @@ import (
 	"linegate/radiusd/client"
 )
 
-// readSubjects reads the subscribers that a flood can ask for. left is how many
+// readSubjects reads the subscribers that a load can ask for. left is how many
 // of the file's can't be: their status or their hashed password forbids to foresee
 // an accept.
 func readSubjects(path string) (subjects []client.Subject, left int, err error) {
@@ -70,7 +70,7 @@ func makeSubjects(subscribers []*linegate.Subscriber) ([]client.Subject, error) 
 			return nil, fmt.Errorf("subscriber %s: %w", subscriber.Username, err)
 		}
 		subjects[i] = client.Subject{
-			UserName: subscriber.Username, Password: subscriber.Credential.Value.Reveal(),
+			UserName: subscriber.Username, Password: subscriber.Credential.Value.Reveal(), Address: profile.StaticIPv4,
 			Right:       right,
 			AcceptWrong: subscriber.Credential.Kind != linegate.CredentialNone && (profile.Option82Policy != linegate.Option82Enforce || !profile.NamesLine()),
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2865"
+	"layeh.com/radius/rfc2866"
 
 	"linegate"
 	"linegate/cmd/linegate/problem"
@@ -96,21 +98,170 @@ func TestBenchAuthSaysWhatIsWrongWithItsFlags(t *testing.T) {
 	freshStore(t)
 	path, _ := subscribersFile(t, 3)
 	for want, args := range map[string][]string{
-		`--wrong: "110%" is not allowed: 0% to 100%`: {"--subscribers", path, "--wrong", "110%"},
-		`--wrong: "NaN" is not allowed: 0% to 100%`:  {"--subscribers", path, "--wrong", "NaN"},
-		`--wrong: "x" is not allowed`:                {"--subscribers", path, "--wrong", "x"},
-		`method "eap" is not allowed`:                {"--subscribers", path, "--method", "eap"},
-		"--window 1 to 256":                          {"--subscribers", path, "--window", "257"},
-		"the shared secret is empty":                 {"--subscribers", path, "--secret", ""},
-		"open gone.csv: no such file":                {"--subscribers", "gone.csv"},
-		`required flag(s) "subscribers" not set`:     nil,
-		"process 999999999 can't be measured":        {"--subscribers", path, "--pid", "999999999"},
-		"missing port in address":                    {"--subscribers", path, "--server", "nowhere"},
+		`--wrong: "110%" is not allowed: 0% to 100%`:                     {"--subscribers", path, "--wrong", "110%"},
+		`--wrong: "NaN" is not allowed: 0% to 100%`:                      {"--subscribers", path, "--wrong", "NaN"},
+		`--wrong: "x" is not allowed`:                                    {"--subscribers", path, "--wrong", "x"},
+		`method "eap" is not allowed`:                                    {"--subscribers", path, "--method", "eap"},
+		"--window 1 to 256":                                              {"--subscribers", path, "--window", "257"},
+		"the shared secret is empty":                                     {"--subscribers", path, "--secret", ""},
+		"open gone.csv: no such file":                                    {"--subscribers", "gone.csv"},
+		`required flag(s) "subscribers" not set`:                         nil,
+		"process 999999999 can't be measured":                            {"--subscribers", path, "--pid", "999999999"},
+		"missing port in address":                                        {"--subscribers", path, "--server", "nowhere"},
+		`--rate: "fast" is not allowed: more than 0/s, up to 10000000/s`: {"--subscribers", path, "--rate", "fast"},
+		`--rate: "0/s" is not allowed`:                                   {"--subscribers", path, "--rate", "0/s"},
+		`--message-authenticator: "maybe" is not allowed: yes, no`:       {"--subscribers", path, "--message-authenticator", "maybe"},
+		"one is IPv4 and one IPv6":                                       {"--subscribers", path, "--server", "127.0.0.1:1,[::1]:1"},
 	} {
 		done := run(t, "", append([]string{"bench", "auth"}, args...)...)
 		assert.Equal(t, 1, exitStatus(done.err))
 		assert.Contains(t, done.stderr, want)
 	}
+}
+
+func TestBenchAuthFollowsASchedule(t *testing.T) {
+	freshStore(t)
+	path, lines := subscribersFile(t, 20)
+	done := run(t, "", "bench", "auth", "--server", lineServer(t, lines), "--subscribers", path, "--wrong", "0%",
+		"--rate", "200/s", "--duration", "500ms", "--message-authenticator", "no", "--output", "json")
+	require.NoError(t, done.err)
+	var report map[string]any
+	require.NoError(t, json.Unmarshal([]byte(done.stdout), &report))
+	assert.EqualValues(t, 200, report["rate"])
+	assert.EqualValues(t, 100, report["sent"].(float64)+report["unsent"].(float64))
+}
+
+// acctServer accepts every login and acknowledges every event but those of the
+// status that it refuses to.
+func acctServer(t *testing.T, refused rfc2866.AcctStatusType) string {
+	return foreignServer(t, func(w radius.ResponseWriter, r *radius.Request) {
+		switch {
+		case r.Code == radius.CodeAccessRequest:
+			_ = w.Write(r.Response(radius.CodeAccessAccept))
+		case rfc2866.AcctStatusType_Get(r.Packet) != refused:
+			_ = w.Write(r.Response(radius.CodeAccountingResponse))
+		}
+	})
+}
+
+func TestBenchAcctCountsWhatIsAcknowledged(t *testing.T) {
+	freshStore(t)
+	path, _ := subscribersFile(t, 7)
+	bench := func(address string, args ...string) (result, map[string]any) {
+		done := run(t, "", append([]string{"bench", "acct", "--server", address, "--subscribers", path, "--output", "json"}, args...)...)
+		var report map[string]any
+		require.NoError(t, json.Unmarshal([]byte(done.stdout), &report), done.stderr)
+		return done, report
+	}
+	address := acctServer(t, 0)
+	done, report := bench(address, "--sessions", "12", "--interims", "2", "--over", "200ms", "--list", "sessions.csv", "--prefix", "p-")
+	require.NoError(t, done.err)
+	assert.EqualValues(t, 12, report["starts"])
+	assert.EqualValues(t, 24, report["interims"])
+	assert.EqualValues(t, 12, report["stops"])
+	assert.NotContains(t, report, "accepts", "nobody has logged in")
+	list, err := os.ReadFile("sessions.csv")
+	require.NoError(t, err)
+	assert.Contains(t, string(list), "acct_session_id,started,interims,stopped\np-0,true,2,true\n")
+	assert.Equal(t, 13, bytes.Count(list, []byte("\n")))
+
+	_, report = bench(address, "--duration", "100ms", "--interims", "0", "--leave-open")
+	assert.Positive(t, report["starts"])
+	assert.EqualValues(t, 0, report["stops"])
+
+	done, report = bench(acctServer(t, rfc2866.AcctStatusType_Value_Stop), "--sessions", "3", "--over", "50ms", "--timeout", "30ms", "--tries", "2")
+	assert.Equal(t, 1, exitStatus(done.err))
+	assert.Contains(t, done.stderr, "3 events were not acknowledged")
+	assert.EqualValues(t, 0, report["stops"])
+	assert.EqualValues(t, 3, report["timeouts"])
+	assert.GreaterOrEqual(t, report["retransmissions"], 3.0)
+
+	silent := foreignServer(t, func(radius.ResponseWriter, *radius.Request) {})
+	done, _ = bench(silent, "--sessions", "1", "--over", "50ms", "--timeout", "30ms")
+	assert.Equal(t, 2, exitStatus(done.err))
+}
+
+func TestBenchAcctSaysWhatIsWrongWithItsFlags(t *testing.T) {
+	freshStore(t)
+	path, _ := subscribersFile(t, 3)
+	for want, args := range map[string][]string{
+		"--duration is for events without a schedule": {"--sessions", "1", "--duration", "1s"},
+		"0 to 10000 Interims are allowed":             {"--interims", "-1"},
+		"the shared secret is empty":                  {"--secret", ""},
+		"no such file or directory":                   {"--sessions", "1", "--over", "1ms", "--list", "gone/x", "--timeout", "20ms", "--server", "127.0.0.1:9"},
+		"open gone.csv":                               {"--subscribers", "gone.csv"},
+		"missing port in address":                     {"--server", "nowhere"},
+	} {
+		done := run(t, "", append([]string{"bench", "acct", "--subscribers", path}, args...)...)
+		assert.Equal(t, 1, exitStatus(done.err), want)
+		assert.Contains(t, done.stderr, want)
+	}
+}
+
+func TestBenchCallMakesWholeCalls(t *testing.T) {
+	freshStore(t)
+	path, _ := subscribersFile(t, 5)
+	address := acctServer(t, 0)
+	done := run(t, "", "bench", "call", "--server", address, "--acct-server", address, "--subscribers", path,
+		"--duration", "200ms", "--rate", "100", "--pid", fmt.Sprint(os.Getpid()), "--output", "json")
+	require.NoError(t, done.err, done.stderr)
+	var report map[string]any
+	require.NoError(t, json.Unmarshal([]byte(done.stdout), &report))
+	assert.EqualValues(t, 20, report["calls"])
+	assert.EqualValues(t, 20, report["stops"])
+	assert.Contains(t, report, "server_cpu_us_per_call")
+
+	for want, args := range map[string][]string{
+		`method "eap" is not allowed`: {"--method", "eap"},
+		"--rate:":                     {"--rate", "-1"},
+		"open gone.csv":               {"--subscribers", "gone.csv"},
+		"--tries 1 or more":           {"--tries", "0"},
+		"missing port in address":     {"--acct-server", "nowhere"},
+	} {
+		done := run(t, "", append([]string{"bench", "call", "--subscribers", path}, args...)...)
+		assert.Equal(t, 1, exitStatus(done.err), want)
+		assert.Contains(t, done.stderr, want)
+	}
+}
+
+func TestBenchAuthMeasuresTheFloor(t *testing.T) {
+	freshStore(t)
+	path, _ := subscribersFile(t, 5)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	bound, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- serveEcho(ctx, "127.0.0.1:0", func(address string) { bound <- address }) }()
+	done := run(t, "", "bench", "auth", "--floor", "--server", <-bound, "--subscribers", path, "--duration", "200ms", "--output", "json")
+	require.NoError(t, done.err, done.stderr)
+	var report map[string]any
+	require.NoError(t, json.Unmarshal([]byte(done.stdout), &report))
+	assert.Positive(t, report["echoes"])
+	assert.Equal(t, report["sent"], report["answered"])
+	cancel()
+	require.NoError(t, <-ended)
+
+	assert.ErrorContains(t, run(t, "", "bench", "echo", "--listen", "nowhere").err, "missing port")
+}
+
+func TestPreloadPutsOpenSessionsIntoTheStore(t *testing.T) {
+	freshStore(t)
+	path, _ := subscribersFile(t, 3)
+	require.NoError(t, os.WriteFile("objects.yaml", []byte("tenants: [{name: t}]\n"), 0o600))
+	require.NoError(t, run(t, "", "apply", "-f", "objects.yaml").err)
+	assert.ErrorContains(t, run(t, "", "bench", "preload", "--subscribers", path).err, "the tenant has no NAS")
+	require.NoError(t, run(t, "", "nas", "add", "n", "--address", "192.0.2.1", "--secret", "0123456789abcdef").err)
+	require.NoError(t, run(t, "", "bench", "preload", "--subscribers", path, "--sessions", "7").err)
+	listed := run(t, "", "session", "list", "--active", "--output", "json")
+	var sessions []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(listed.stdout), &sessions), listed.stdout)
+	assert.Len(t, sessions, 7)
+	assert.ErrorContains(t, run(t, "", "bench", "preload", "--subscribers", "gone.csv").err, "gone.csv")
+}
+
+func TestSessionPrefixesDifferByTime(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	assert.Equal(t, "mine", sessionPrefix("mine", now))
+	assert.NotEqual(t, sessionPrefix("", now), sessionPrefix("", now.Add(time.Millisecond)))
 }
 
 func TestSubjectsAreForeseeable(t *testing.T) {
@@ -216,22 +367,49 @@ type closedWriter struct{}
 func (closedWriter) Write([]byte) (int, error) { return 0, fs.ErrClosed }
 
 func TestUsageIsReadFromProc(t *testing.T) {
-	stat := "7 (a )( name) S 1 7 7 0 -1 4194560 1 2 3 4 250 50 0 0 20 0 9 0 100 1 2"
+	stat := "7 (a )( name) S 1 7 7 0 -1 4194560 1 2 3 4 250 50 30 20 20 0 9 0 100 1 2"
 	status := "Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t   1024 kB\n"
-	proc := func(stat string) *process {
-		return &process{pid: 7, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}, "7/status": {Data: []byte(status)}}}
+	proc := func(stat string) *processes {
+		return &processes{pids: []int{7}, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}, "7/status": {Data: []byte(status)}, "self": {}}}
 	}
 	used, err := proc(stat).usage()
 	require.NoError(t, err)
-	assert.Equal(t, usage{cpu: 3 * time.Second, residentKiB: 1024, peakKiB: 2048}, used)
+	assert.Equal(t, usage{cpu: 3500 * time.Millisecond, residentKiB: 1024, peakKiB: 2048}, used)
 
 	_, err = proc("7 (x) S 1").usage()
 	assert.EqualError(t, err, "process 7 can't be measured: stat has 2 fields")
 	_, err = proc(strings.Replace(stat, "250", "many", 1)).usage()
-	assert.EqualError(t, err, `process 7 can't be measured: its times are "many" and "50"`)
-	_, err = (&process{pid: 7, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}}}).usage()
+	assert.EqualError(t, err, `process 7 can't be measured: one of its times is "many"`)
+	_, err = proc(strings.Replace(stat, "S 1", "S one", 1)).usage()
+	assert.EqualError(t, err, `process 7 can't be measured: its parent is "one"`)
+	_, err = (&processes{pids: []int{7}, proc: fstest.MapFS{"7/stat": {Data: []byte(stat)}}}).usage()
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	assert.Zero(t, statusKiB("Name: x\n", "VmRSS:"))
+}
+
+func TestUsageCountsDescendantsOnce(t *testing.T) {
+	process := func(pid, parent, ticks int) string {
+		return fmt.Sprintf("%d (x) S %d 7 7 0 -1 4194560 1 2 3 4 %d 0 0 0", pid, parent, ticks)
+	}
+	files := fstest.MapFS{}
+	add := func(pid, parent, ticks int) {
+		files[fmt.Sprintf("%d/stat", pid)] = &fstest.MapFile{Data: []byte(process(pid, parent, ticks))}
+		files[fmt.Sprintf("%d/status", pid)] = &fstest.MapFile{Data: []byte("VmRSS: 1 kB\nVmHWM: 2 kB\n")}
+	}
+	add(7, 1, 100)    // a server
+	add(8, 1, 1000)   // its database
+	add(9, 8, 10000)  // a process of that
+	add(10, 9, 20000) // and of that
+	add(11, 1, 77)    // somebody else
+	both := &processes{pids: []int{7, 8, 9}, proc: files}
+	used, err := both.usage()
+	require.NoError(t, err)
+	assert.Equal(t, usage{cpu: 311 * time.Second, residentKiB: 4, peakKiB: 8}, used)
+
+	delete(files, "10/status") // it ends while it is read
+	used, err = both.usage()
+	require.NoError(t, err)
+	assert.Equal(t, 111*time.Second, used.cpu)
 }
 
 func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
@@ -239,7 +417,8 @@ func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
 		"7/stat":   {Data: []byte("7 (x) S 1 7 7 0 -1 4194560 1 2 3 4 100 0 0 0")},
 		"7/status": {Data: []byte("VmRSS: 10 kB\nVmHWM: 20 kB\n")},
 	}
-	meter := &benchMeter{progress: &bytes.Buffer{}, process: &process{pid: 7, proc: files}}
+	meter := (&loading{}).meter("request", client.Counts.Answered)
+	meter.progress, meter.processes = &bytes.Buffer{}, &processes{pids: []int{7}, proc: files}
 	require.NoError(t, meter.begin())
 	for second := range 11 {
 		meter.observe(time.Duration(second)*time.Second, client.Counts{})
@@ -247,7 +426,7 @@ func TestTheMeterSamplesMemoryEveryFiveSeconds(t *testing.T) {
 	files["7/stat"] = &fstest.MapFile{Data: []byte("7 (x) S 1 7 7 0 -1 4194560 1 2 3 4 150 0 0 0")}
 	require.NoError(t, meter.end(client.Counts{Accepts: 10000}))
 	assert.Equal(t, record{
-		{"server_cpu_us_per_request", 50.0}, {"server_rss_kib_start", int64(10)},
+		{"server_cpu_us_per_request", 50.0}, {"server_cpu_seconds", 0.5}, {"server_rss_kib_start", int64(10)},
 		{"server_rss_kib_every_5s", []int64{10, 10}}, {"server_rss_kib_end", int64(10)}, {"server_rss_kib_peak", int64(20)},
 	}, meter.record)
 	delete(files, "7/stat")

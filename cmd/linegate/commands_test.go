@@ -18,6 +18,7 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/store"
+	"linegate/store/postgres/pgtest"
 )
 
 // seeded is freshStore with a tenant in the store.
@@ -114,7 +115,7 @@ func TestAnImportEndsWithItsContext(t *testing.T) {
 		source, err := openSeekable(strings.NewReader("username,password\nalice,secretpw\n"), "-")
 		require.NoError(t, err)
 		defer source.close()
-		imported := &csvImport{name: "-", tenant: "isp", source: source, progress: newProgress(os.Stderr, source.File)}
+		imported := &csvImport{name: "-", tenant: "isp", source: source, progress: newProgress(os.Stderr, "importing", -1)}
 		err = imported.run(ended, cancelling{engine, cancel}, "test", false)
 		assert.ErrorIs(t, err, context.Canceled)
 	})
@@ -181,19 +182,20 @@ func TestSessionsAreListedNewestFirstAndFiltered(t *testing.T) {
 			FramedIPv4: netip.MustParseAddr("100.64.0.1"),
 		}
 	}
+	ended := event("1", "alice", 101, linegate.AcctStop, start.Add(time.Hour))
+	ended.TerminateCause = 1
 	within(t, func(engine store.Engine) {
 		require.NoError(t, engine.RecordAccounting(t.Context(), []linegate.AccountingEvent{
 			event("1", "alice", 101, linegate.AcctStart, start),
-			event("2", "evil\x1b[2J", 102, linegate.AcctStart, start.Add(time.Minute)),
-			event("1", "alice", 101, linegate.AcctStop, start.Add(time.Hour)),
+			event("2", "evil\x1b[2J", 102, linegate.AcctStart, start.Add(time.Minute)), ended,
 		}))
 	})
 	table := run(t, "", "session", "list")
 	require.NoError(t, table.err)
 	lines := strings.Split(table.stdout, "\n")
 	require.Len(t, lines, 4)
-	assert.Regexp(t, `^isp +bng1 +"evil\\x1b\[2J" +102 +100\.64\.0\.1 +2026-01-02T03:05:05Z  +0 +0 +0$`, lines[1])
-	assert.Regexp(t, `^isp +bng1 +alice +101 .*2026-01-02T04:04:05Z`, lines[2])
+	assert.Regexp(t, `^bng1 +2 +"evil\\x1b\[2J" +102 +100\.64\.0\.1 +2026-01-02T03:05:05Z  +0 +0 +0 *$`, lines[1])
+	assert.Regexp(t, `^bng1 +1 +alice +101 .*2026-01-02T04:04:05Z .*User-Request$`, lines[2])
 
 	for filter, expected := range map[string]int{
 		"": 2, "--active": 1, "--user alice": 1, "--nas bng1": 2, "--nas bng2": 0, "--vlan 102": 1, "--limit 1": 1,
@@ -213,6 +215,9 @@ func TestTheShellCompletesNamesAndWords(t *testing.T) {
 	require.NoError(t, run(t, "", "profile", "set", "alice", "--password", "secretpw").err)
 	require.NoError(t, run(t, "", "profile", "set", "bob", "--password", "secretpw").err)
 	require.NoError(t, run(t, "", "nas", "add", "bng1", "--address", "192.0.2.1", "--secret", "0123456789abcdef").err)
+	within(t, func(engine store.Engine) {
+		require.NoError(t, engine.RecordAccounting(t.Context(), []linegate.AccountingEvent{silentSession(time.Now())}))
+	})
 	for line, expected := range map[string]string{
 		"profile get |a":                             "alice\n:4\n",
 		"profile get alice|":                         ":4\n",
@@ -221,6 +226,8 @@ func TestTheShellCompletesNamesAndWords(t *testing.T) {
 		"nas remove |":                               "bng1\n:4\n",
 		"session list --user|b":                      "bob\n:4\n",
 		"session list --nas|b":                       "bng1\n:4\n",
+		"session show |s":                            "s1\n:4\n",
+		"session show s1 |s":                         ":4\n",
 		"profile list --tenant|":                     "isp\n:4\n",
 		"profile list --output|":                     "table\njson\nyaml\n:4\n",
 		"nas add x --require-message-authenticator|": "auto\nyes\nno\n:4\n",
@@ -236,14 +243,41 @@ func TestTheShellCompletesNamesAndWords(t *testing.T) {
 
 func TestAStoreThatCannotBeOpenedSaysSo(t *testing.T) {
 	freshStore(t)
-	t.Setenv("LINEGATE_STORE", "postgres://user:hunter2@db/linegate")
+	t.Setenv("LINEGATE_STORE", "postgres://user:hunter2@127.0.0.1:1/linegate")
 	t.Setenv("LINEGATE_KEY_FILE", "key")
 	got := run(t, "", "profile", "list")
-	assert.EqualError(t, got.err, "store: this build keeps its data in SQLite only; set store to sqlite:PATH")
+	assert.ErrorContains(t, got.err, "key file key: missing, and the store can't tell whether it needs one of its own")
+	assert.NotContains(t, got.err.Error(), "hunter2")
 	require.NoError(t, os.WriteFile("key", nil, 0o600))
 	require.NoError(t, os.WriteFile("test.db", nil, 0o600))
 	t.Setenv("LINEGATE_STORE", "sqlite:test.db")
 	assert.ErrorContains(t, run(t, "", "profile", "list").err, "key file key: holds no key")
+}
+
+func TestAPostgreSQLIsMadeByApplyAndRefusesAnotherKey(t *testing.T) {
+	freshStore(t)
+	t.Setenv("LINEGATE_STORE", pgtest.Shared(t).Database(t))
+	t.Setenv("LINEGATE_KEY_FILE", "key")
+	require.NoError(t, os.WriteFile("isp.yaml", []byte("tenants: [{name: isp}]\n"), 0o600))
+	assert.ErrorContains(t, run(t, "", "profile", "list").err, "the database is empty: `linegate serve`, `linegate apply -f FILE`")
+	require.NoError(t, run(t, "", "apply", "-f", "isp.yaml").err)
+	require.NoError(t, run(t, "", "profile", "list").err)
+	require.NoError(t, os.Rename("key", "old-key"))
+	assert.ErrorContains(t, run(t, "", "profile", "list").err, "put the key file there that its other nodes have")
+	assert.NoFileExists(t, "key")
+	_, err := store.OpenKeyFile("key")
+	require.NoError(t, err)
+	assert.ErrorContains(t, run(t, "", "profile", "list").err, "secrets were sealed with another key than the one in key")
+}
+
+func TestTheNameOfAStoreShowsNoPassword(t *testing.T) {
+	for configured, shown := range map[string]string{
+		"sqlite:/var/lib/a@b.db":                      "sqlite:/var/lib/a@b.db",
+		"postgres://u:p@h1:5432,h2:5433/db?sslmode=x": "postgres://h1:5432,h2:5433/db",
+		"postgres:///db?password=hunter2":             "postgres:///db",
+	} {
+		assert.Equal(t, shown, storeName(configured))
+	}
 }
 
 func TestAKeyThatIsMissingIsNotReplaced(t *testing.T) {
@@ -335,4 +369,42 @@ func TestDeletingNobodySaysWhereToLook(t *testing.T) {
 	got := run(t, "", "profile", "delete", "bob")
 	assert.ErrorIs(t, got.err, linegate.ErrNotFound)
 	assert.ErrorContains(t, got.err, "`linegate profile list` shows those there are")
+}
+
+func TestBadRowsOfAnImportAreToldInTheirOrderHoweverFarApart(t *testing.T) {
+	seeded(t)
+	var text strings.Builder
+	text.WriteString("username,password,service_vlan\n")
+	for line := 2; line <= 2*importPage+10; line++ {
+		switch line {
+		case 5:
+			text.WriteString("short,secretpw\n")
+		case 6:
+			text.WriteString("wrong,secretpw,4095\n")
+		case importPage + 50:
+			text.WriteString("user7,secretpw,\n")
+		case importPage + 60:
+			text.WriteString("long,secretpw,,more\n")
+		case 2*importPage + 5:
+			text.WriteString("nopassword,,\n")
+		default:
+			fmt.Fprintf(&text, "user%d,secretpw,100\n", line)
+		}
+	}
+	require.NoError(t, os.WriteFile("bad.csv", []byte(text.String()), 0o600))
+	got := run(t, "", "profile", "import", "bad.csv")
+	require.Error(t, got.err)
+	assert.Equal(t, strings.Join([]string{
+		"linegate: nothing was imported:",
+		`bad.csv:5: row: "2 cells" is not allowed: 3 cells, as many as the header has`,
+		`bad.csv:6: service_vlan: "4095" is not allowed: 1 to 4094`,
+		`bad.csv:2050: username: "user7" is not allowed: each once in a file; first on line 7`,
+		`bad.csv:2060: row: "4 cells" is not allowed: 3 cells, as many as the header has`,
+		`bad.csv:4005: password: "" is not allowed: required unless circuit_id or remote_id is set: without either the subscriber could never be admitted`,
+	}, "\n")+"\n", got.stderr)
+	within(t, func(engine store.Engine) {
+		count, err := engine.CountSubscribers(t.Context(), "isp")
+		require.NoError(t, err)
+		assert.Zero(t, count)
+	})
 }

@@ -21,8 +21,15 @@ type subscriberCSV struct {
 	columns []linegate.Field
 	name    int // which column is the username
 	found   *problem.List
-	cells   []string
 	failure error
+	csvRow  // that next went to
+}
+
+// csvRow is one row, with the line of each cell.
+type csvRow struct {
+	cells []string
+	lines []int
+	fault string // not empty: what is wrong with the row as a whole; it has no cells then
 }
 
 // byteOrderMark is what some spreadsheets put before UTF-8.
@@ -75,7 +82,6 @@ func (t *subscriberCSV) readHeader(header []string) bool {
 	if !slices.Contains(header, "username") {
 		t.found.Add(1, "username: the column is missing; it is the one that every file needs")
 	}
-	t.rows.ReuseRecord = true
 	return t.found.Len() == before
 }
 
@@ -83,49 +89,74 @@ func (t *subscriberCSV) readHeader(header []string) bool {
 // noted. It returns false at the end, and when reading failed (err).
 func (t *subscriberCSV) next() bool {
 	for {
-		cells, err := t.rows.Read()
-		var malformed *csv.ParseError
-		switch {
-		case err == nil:
-			t.cells = cells
-			return true
-		case errors.Is(err, csv.ErrFieldCount):
-			t.found.Add(t.lineOf(0), "row: %q is not allowed: %d cells, as many as the header has", fmt.Sprint(len(cells), " cells"), len(t.columns))
-		case errors.As(err, &malformed):
-			t.found.Add(malformed.StartLine, "row: not CSV: %v (line %d, column %d)", malformed.Err, malformed.Line, malformed.Column)
-		case errors.Is(err, io.EOF):
-			return false
-		default:
-			t.failure = err
+		row, more := t.read()
+		if !more {
 			return false
 		}
+		if row.fault == "" {
+			t.csvRow = row
+			return true
+		}
+		t.found.Add(row.line(), "%s", row.fault)
 	}
+}
+
+// page reads the next rows, faulty ones included, and notes nothing yet: the
+// caller does that in their order. It is empty at the end, and when reading failed.
+func (t *subscriberCSV) page(most int) (rows []csvRow) {
+	for len(rows) < most {
+		row, more := t.read()
+		if !more {
+			break
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// read returns the next row, and false at the end or when reading failed.
+func (t *subscriberCSV) read() (row csvRow, more bool) {
+	cells, err := t.rows.Read()
+	var malformed *csv.ParseError
+	switch {
+	case err == nil:
+		row = csvRow{cells: cells, lines: make([]int, len(cells))}
+		for i := range cells {
+			row.lines[i], _ = t.rows.FieldPos(i)
+		}
+		return row, true
+	case errors.Is(err, csv.ErrFieldCount):
+		line, _ := t.rows.FieldPos(0)
+		return csvRow{lines: []int{line}, fault: fmt.Sprintf("row: %q is not allowed: %d cells, as many as the header has",
+			fmt.Sprint(len(cells), " cells"), len(t.columns))}, true
+	case errors.As(err, &malformed):
+		return csvRow{lines: []int{malformed.StartLine}, fault: fmt.Sprintf("row: not CSV: %v (line %d, column %d)",
+			malformed.Err, malformed.Line, malformed.Column)}, true
+	case !errors.Is(err, io.EOF):
+		t.failure = err
+	}
+	return csvRow{}, false
 }
 
 // err returns what kept the file from being read to its end.
 func (t *subscriberCSV) err() error { return t.failure }
 
-// username is the name in the row; it is valid only until next.
-func (t *subscriberCSV) username() string { return t.cells[t.name] }
-
 // line is where the row begins.
-func (t *subscriberCSV) line() int { return t.lineOf(0) }
+func (r csvRow) line() int { return r.lines[0] }
 
-func (t *subscriberCSV) lineOf(column int) int {
-	line, _ := t.rows.FieldPos(column)
-	return line
-}
-
-// into sets what the row says on a subscriber. A password that is left empty
+// into sets what the row that next went to says on a subscriber. A password that is left empty
 // stays; any other empty cell restores the default. Cells that are not allowed are
 // noted.
-func (t *subscriberCSV) into(subscriber *linegate.Subscriber) {
+func (t *subscriberCSV) into(subscriber *linegate.Subscriber) { t.set(t.csvRow, subscriber) }
+
+// set is into for any row.
+func (t *subscriberCSV) set(row csvRow, subscriber *linegate.Subscriber) {
 	for i, field := range t.columns {
-		if field.Name == "password" && t.cells[i] == "" {
+		if field.Name == "password" && row.cells[i] == "" {
 			continue
 		}
 		// A cell is a part of its row's text: copied, so as not to keep all of it.
-		err := field.Set(subscriber, strings.Clone(t.cells[i]))
-		t.found.AddFields(t.lineOf(i), "", err)
+		err := field.Set(subscriber, strings.Clone(row.cells[i]))
+		t.found.AddFields(row.lines[i], "", err)
 	}
 }

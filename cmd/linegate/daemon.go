@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"linegate/store/guard"
 	"linegate/store/ledger"
 	"linegate/store/snapshot"
+	"linegate/store/spool"
 	"linegate/telemetry"
 )
 
@@ -37,10 +39,12 @@ type daemon struct {
 	keeper     *snapshot.Keeper // of cfg.Snapshot; idle when that is empty
 	cache      *cache.Cache
 	ledger     *ledger.Ledger
+	spool      *spool.Spool // nil: off
 	bookkeeper *bookkeeper.Bookkeeper
 	metrics    *telemetry.Metrics
 	server     *radiusd.Server
 	http       net.Listener  // nil: off
+	usable     atomic.Bool   // the store was found to be one that this program can write to
 	filled     chan struct{} // closed when memory holds every subscriber that it has room for
 	restored   atomic.Bool   // memory was filled from a snapshot, and the store was not heard of since
 	nasesKnown bool          // of whatever source; begin's, then fillAndFollow's
@@ -61,14 +65,40 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 	if err != nil {
 		return nil, err
 	}
-	d.commits = &watchedRecorder{Recorder: engine, metrics: d.metrics}
-	d.ledger = ledger.New(d.commits, ledger.Options{QueueSize: cfg.Accounting.Queue})
-	d.bookkeeper = bookkeeper.New(engine, bookkeeper.Options{Logger: logger.Logger})
-	if d.server, err = d.newServer(ctx); err != nil {
+	d.commits = &watchedRecorder{Recorder: engine, usable: &d.usable, metrics: d.metrics}
+	if err := d.newLedger(); err != nil {
 		return nil, err
 	}
+	d.bookkeeper = bookkeeper.New(d.engine, bookkeeper.Options{Logger: logger.Logger})
+	if d.server, err = d.newServer(ctx); err != nil {
+		return nil, errors.Join(err, d.closeSpool())
+	}
 	d.registerMetrics()
-	return d, d.open(ctx)
+	if err := d.open(ctx); err != nil {
+		return nil, errors.Join(err, d.closeSpool())
+	}
+	return d, nil
+}
+
+// newLedger makes the ledger, with the spool unless that is off.
+func (d *daemon) newLedger() (err error) {
+	options := ledger.Options{QueueSize: d.cfg.Accounting.Queue, Logger: d.logger.Logger}
+	if folder := d.cfg.Accounting.Spool; folder != "" {
+		d.spool, err = spool.Open(folder, spool.Options{MaxBytes: d.cfg.Accounting.SpoolMaxBytes, Logger: d.logger.Logger})
+		if err != nil {
+			return fmt.Errorf("accounting.spool: %w", err)
+		}
+		options.Spool = d.spool
+	}
+	d.ledger = ledger.New(d.commits, options)
+	return nil
+}
+
+func (d *daemon) closeSpool() error {
+	if d.spool == nil {
+		return nil
+	}
+	return d.spool.Close()
 }
 
 func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
@@ -83,6 +113,7 @@ func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
 		Directory:         d.cache,
 		Ledger:            d.ledger,
 		Bookkeeper:        d.bookkeeper,
+		Admissions:        d.engine,
 		Learner:           d.engine,
 		Metrics:           d.metrics,
 		Logger:            d.logger.Logger,
@@ -122,9 +153,13 @@ func (d *daemon) registerMetrics() {
 	d.metrics.RegisterLog(d.logger.Dropped)
 	d.metrics.RegisterReplyCaches(d.server.EvictedEarly)
 	d.metrics.RegisterLedger(d.ledger.Depth)
+	if d.spool != nil {
+		d.metrics.RegisterSpool(d.spoolStats)
+	}
 	d.metrics.RegisterQueue("auth", d.server.Waiting)
 	d.metrics.RegisterQueue("acct", d.ledger.Depth)
 	d.metrics.RegisterStanding(d.standing)
+	d.metrics.RegisterStore(func() bool { return !d.engine.Away() && d.commits.failure() == nil })
 	d.metrics.RegisterCache(func() telemetry.CacheStats {
 		stats := d.cache.Stats()
 		return telemetry.CacheStats{
@@ -132,6 +167,15 @@ func (d *daemon) registerMetrics() {
 			Negative: stats.NegativeHits + stats.FilteredUnknown, Keys: int(stats.Keys),
 		}
 	})
+}
+
+func (d *daemon) spoolStats() telemetry.SpoolStats {
+	stats := d.spool.Stats()
+	return telemetry.SpoolStats{
+		Bytes: stats.Bytes, MaxBytes: stats.MaxBytes, Events: stats.Events, Oldest: stats.Oldest,
+		Spooled: stats.Appended, Replayed: stats.Released, SetAside: stats.SetAside,
+		Damaged: stats.Damaged, Torn: stats.Torn,
+	}
 }
 
 // run serves until ctx ends. What the server hands its work to ends after it, so
@@ -143,6 +187,7 @@ func (d *daemon) run(ctx context.Context) error {
 	writers.Go(func() error { return d.ledger.Run(behind) })
 	writers.Go(func() error { return d.bookkeeper.Run(behind) })
 
+	housekeeper := newHousekeeper(d)
 	front, ctx := errgroup.WithContext(ctx) // a socket that fails ends the whole
 	front.Go(func() error { return d.server.Run(ctx) })
 	front.Go(func() error { d.fillAndFollow(ctx); return nil })
@@ -150,6 +195,8 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.cfg.Snapshot != "" {
 		front.Go(func() error { d.keepSnapshot(ctx); return nil })
 	}
+	front.Go(func() error { housekeeper.keepSessionsTrue(ctx); return nil })
+	front.Go(func() error { housekeeper.dropOldRecords(ctx); return nil })
 	front.Go(func() error { onHangup(ctx, d.reload); return nil })
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})
@@ -163,7 +210,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.cache.Close()
 	d.logger.Info("stopped")
-	return err
+	return errors.Join(err, d.closeSpool())
 }
 
 // serveHTTP serves until ctx ends. Its failure is no reason to leave subscribers
@@ -181,8 +228,8 @@ const retryInterval = time.Second
 // fillAndFollow loads all subscribers into memory and then follows every change.
 // Until it is through, requests are answered from the store one by one.
 func (d *daemon) fillAndFollow(ctx context.Context) {
-	if !d.nasesKnown {
-		d.reloadNASes(ctx)
+	if !d.restored.Load() {
+		d.awaitStore(ctx)
 	}
 	for began := time.Now(); ctx.Err() == nil; {
 		err := d.cache.Warm(ctx)
@@ -196,6 +243,7 @@ func (d *daemon) fillAndFollow(ctx context.Context) {
 			wait(ctx, retryInterval)
 		}
 	}
+	d.awaitStore(ctx)
 	_ = d.cache.Follow(ctx) // ends only with ctx
 }
 
@@ -250,12 +298,10 @@ func (d *daemon) useNASes(nases []linegate.NAS) {
 // countInterval is how old the gauge of active subscribers may be.
 const countInterval = 10 * time.Second
 
-// countActive keeps the gauges that come from the store. The store is up while it
-// can be read and has taken the last accounting.
+// countActive keeps the gauges that come from the store.
 func (d *daemon) countActive(ctx context.Context) {
 	for ctx.Err() == nil {
 		counts, err := d.engine.ActiveByVLAN(ctx)
-		d.metrics.SetStoreUp(err == nil && d.commits.failure() == nil)
 		if err == nil {
 			active := make([]telemetry.VLANCount, len(counts))
 			for i, count := range counts {
@@ -310,11 +356,15 @@ func (d *daemon) reload() {
 // last one failed: a full disk can still be read.
 type watchedRecorder struct {
 	ledger.Recorder
+	usable  *atomic.Bool
 	metrics *telemetry.Metrics
 	failed  atomic.Pointer[error]
 }
 
 func (r *watchedRecorder) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
+	if !r.usable.Load() {
+		return fmt.Errorf("store is not checked yet: %w", linegate.ErrUnavailable)
+	}
 	began := time.Now()
 	err := r.Recorder.RecordAccounting(ctx, events)
 	r.metrics.AccountingCommit(time.Since(began))

@@ -211,7 +211,7 @@ One YAML file. It is looked for in this order: ` + "`--config FILE`, `$LINEGATE_
   ` + "`linegate config check FILE`" + ` before you reload.
 - SIGHUP takes over ` + "`log.level`, `log.option82_validation`" + ` and everything under ` + "`policy`" + `. The other keys need a restart.
 - ` + "`listen.coa` and a `store` in PostgreSQL" + ` are read, but this version does not serve them yet.
-- Durations are written as ` + "`90s`, `10m`, `24h`" + `, sizes as octets or with ` + "`KiB`, `MiB`, `GiB`, `TiB`" + `.
+- Durations are written as ` + "`90s`, `10m`, `24h`" + `, retention also as ` + "`90d`" + `, sizes as octets or with ` + "`KiB`, `MiB`, `GiB`, `TiB`" + `.
 
 This page is generated from the table that the program reads its configuration by:
 ` + "`go test ./cmd/linegate -run ConfigurationReference -update`" + `.

@@ -19,6 +19,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"linegate"
+	"linegate/store"
+	"linegate/store/sqlite"
 )
 
 // binaryFolder holds what binary has built; empty: nothing yet.
@@ -57,21 +61,28 @@ type instance struct {
 	log     *logLines
 }
 
-// serve starts the server in a folder of its own.
+// startServer starts the server in a folder of its own.
 func startServer(t *testing.T) *instance {
+	t.Helper()
+	s := newInstance(t)
+	s.run()
+	return s
+}
+
+// newInstance is a server that is not started yet, with a SQLite store in its
+// folder.
+func newInstance(t *testing.T) *instance {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	demo, err := filepath.Abs("../../testdata/demo.yaml")
 	require.NoError(t, err)
-	s := &instance{T: t, path: path, folder: folder, env: append(os.Environ(),
+	return &instance{T: t, path: path, folder: folder, env: append(os.Environ(),
 		"LINEGATE_LISTEN_AUTH=127.0.0.1:0", "LINEGATE_LISTEN_ACCT=127.0.0.1:0", "LINEGATE_LISTEN_HTTP=127.0.0.1:0",
 		"LINEGATE_STORE=sqlite:"+filepath.Join(folder, "demo.db"), "LINEGATE_APPLY_ON_FIRST_START="+demo,
 		"LINEGATE_LOG_OPTION82_VALIDATION=all",
 		"GORACE=atexit_sleep_ms=0 halt_on_error=1")}
-	s.run()
-	return s
 }
 
 // run starts the process and waits until it serves.
@@ -169,6 +180,25 @@ func (s *instance) get(path string) (status int, body string) {
 	text, err := io.ReadAll(response.Body)
 	require.NoError(s, err)
 	return response.StatusCode, string(text)
+}
+
+// stored returns how many events the store of a server that has ended holds, and
+// its sessions by Acct-Session-Id.
+func (s *instance) stored() (events int, sessions map[string]*linegate.Session) {
+	s.Helper()
+	sealer, err := store.OpenKeyFile(filepath.Join(s.folder, "demo.db.key"))
+	require.NoError(s, err)
+	engine, err := sqlite.Open(s.Context(), filepath.Join(s.folder, "demo.db"), sealer)
+	require.NoError(s, err)
+	defer func() { assert.NoError(s, engine.Close()) }()
+	sessions = map[string]*linegate.Session{}
+	require.NoError(s, engine.EachSession(s.Context(), store.SessionFilter{}, func(session *linegate.Session) error {
+		sessions[session.AcctSessionID] = session
+		return nil
+	}))
+	events, err = engine.CountAccounting(s.Context())
+	require.NoError(s, err)
+	return events, sessions
 }
 
 // within asks again and again until done, for as long as a change may take.

@@ -158,6 +158,14 @@ func explainRequest(ctx context.Context, engine store.Engine, cfg config.Config,
 		facts.Hash = policy.VerifyHash(facts.Subscriber.Credential, request.Proof.Password)
 	}
 	decision := policy.Decide(&request, facts, cfg.Policy)
+	if policy.NeedsAdmission(&decision) {
+		admitted, err := engine.Admit(ctx, policy.Admission(&request, facts.Subscriber, time.Now(), 0))
+		if err != nil {
+			return nil, err
+		}
+		facts.Admission = linegate.VerdictOf(admitted)
+		decision = policy.Decide(&request, facts, cfg.Policy)
+	}
 	found.steps = policy.Explain(&request, facts, decision)
 	if assumed {
 		found.steps[1].Detail = "not checked, taken as right: give --password to check one"

@@ -147,16 +147,7 @@ func changeText(change linegate.FieldChange) string {
 func show(out io.Writer, format outputFormat, r record) error {
 	switch format {
 	case formatJSON:
-		text, err := marshalJSON(r)
-		if err != nil {
-			return err
-		}
-		var indented bytes.Buffer
-		if err := json.Indent(&indented, text, "", "  "); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(out, indented.String())
-		return err
+		return writeJSON(out, r)
 	case formatYAML:
 		return writeYAML(out, r)
 	}
@@ -167,6 +158,20 @@ func show(out io.Writer, format outputFormat, r record) error {
 		}
 	}
 	return lines.Flush()
+}
+
+// writeJSON writes a value with a line for each of its parts.
+func writeJSON(out io.Writer, value any) error {
+	text, err := marshalJSON(value)
+	if err != nil {
+		return err
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, indented.String())
+	return err
 }
 
 // writeYAML writes what JSON would hold, in YAML's block style.

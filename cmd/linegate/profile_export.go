@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"linegate"
@@ -24,8 +25,12 @@ func newProfileExportCommand(c *cli) *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withTenant(cmd.Context(), func(engine store.Engine, tenant string) error {
-				exported := &csvExport{allColumns: allColumns}
-				err := exported.toFile(cmd.Context(), engine, tenant, args, cmd.OutOrStdout())
+				total, err := engine.CountSubscribers(cmd.Context(), tenant)
+				if err != nil {
+					return err
+				}
+				exported := &csvExport{allColumns: allColumns, progress: newProgress(barBeside(cmd, args), "exporting", int64(total))}
+				err = exported.toFile(cmd.Context(), engine, tenant, args, cmd.OutOrStdout())
 				if err != nil {
 					return err
 				}
@@ -38,9 +43,19 @@ func newProfileExportCommand(c *cli) *cobra.Command {
 	return command
 }
 
+// barBeside is where an export's progress may be shown: nowhere when the rows
+// themselves go to the terminal.
+func barBeside(cmd *cobra.Command, args []string) io.Writer {
+	if len(args) == 0 && isTerminal(cmd.OutOrStdout()) {
+		return io.Discard
+	}
+	return cmd.ErrOrStderr()
+}
+
 // csvExport is one run of `profile export`.
 type csvExport struct {
 	allColumns     bool
+	progress       *progressbar.ProgressBar
 	withoutProfile int // subscribers that the format can't tell from those with an empty profile
 	withExtra      int // subscribers of whom a column was left out
 }
@@ -68,10 +83,13 @@ func (e *csvExport) write(ctx context.Context, engine store.Engine, tenant strin
 		return err
 	}
 	err := engine.EachSubscriber(ctx, tenant, func(s *linegate.Subscriber) error {
-		return rows.Write(e.row(s, fields))
+		if err := rows.Write(e.row(s, fields)); err != nil {
+			return err
+		}
+		return e.progress.Add(1)
 	})
 	rows.Flush()
-	return errors.Join(err, rows.Error())
+	return errors.Join(err, rows.Error(), e.progress.Finish())
 }
 
 func (e *csvExport) row(s *linegate.Subscriber, fields []linegate.Field) []string {

@@ -73,7 +73,7 @@ func (f shownField) value(s *linegate.Subscriber) any {
 }
 
 // sessionRecord is everything that is known of a session.
-func sessionRecord(s *linegate.Session) record {
+func sessionRecord(s *linegate.Session, causes causeNames) record {
 	return record{
 		{"id", s.ID},
 		{"tenant", s.NAS.Tenant},
@@ -101,6 +101,7 @@ func sessionRecord(s *linegate.Session) record {
 		{"output_octets", s.OutputOctets},
 		{"input_packets", s.InputPackets},
 		{"output_packets", s.OutputPackets},
-		{"terminate_cause", s.TerminateCause},
+		{"terminate_cause", causes.of(s.TerminateCause)},
+		{"interim_interval", s.InterimInterval},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/store"
+	"linegate/store/postgres"
 	"linegate/store/sqlite"
 )
 
@@ -36,24 +37,63 @@ func errNoConfig() error {
 }
 
 // openStore opens the configured store, which the caller closes, and returns the
-// key that its secrets are sealed with.
-func openStore(ctx context.Context, cfg config.Config) (store.Engine, *store.Sealer, error) {
-	path, embedded := strings.CutPrefix(cfg.Store, "sqlite:")
-	if !embedded {
-		return nil, nil, errors.New("store: this build keeps its data in SQLite only; set store to sqlite:PATH")
-	}
-	if err := keyBelongs(path, cfg.KeyFile); err != nil {
+// key that its secrets are sealed with. A PostgreSQL that can't be reached is no
+// error yet: see prepareStore.
+func openStore(ctx context.Context, cfg config.Config) (engine store.Engine, sealer *store.Sealer, err error) {
+	if sealer, err = openKey(ctx, cfg); err != nil {
 		return nil, nil, err
 	}
-	sealer, err := store.OpenKeyFile(cfg.KeyFile)
-	if err != nil {
-		return nil, nil, err
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
+		engine, err = sqlite.Open(ctx, path, sealer)
+	} else {
+		engine, err = postgres.Open(ctx, cfg.Store, sealer, postgres.Options{})
 	}
-	engine, err := sqlite.Open(ctx, path, sealer)
 	if err != nil {
-		return nil, nil, fmt.Errorf("store %s: %w", cfg.Store, err)
+		return nil, nil, fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
 	}
 	return engine, sealer, nil
+}
+
+// openKey opens the key file, made when there is no store yet either.
+func openKey(ctx context.Context, cfg config.Config) (*store.Sealer, error) {
+	var err error
+	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
+		err = keyBelongs(path, cfg.KeyFile)
+	} else {
+		err = keyIsShared(ctx, cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenKeyFile(cfg.KeyFile)
+}
+
+// prepareStore makes an empty database whole and refuses one whose schema or key
+// is not ours. It is linegate.ErrUnavailable when the database can't be asked.
+// SQLite has seen to all of that when it was opened.
+func prepareStore(ctx context.Context, engine store.Engine) error {
+	if database, apart := engine.(*postgres.Store); apart {
+		return database.Prepare(ctx)
+	}
+	return nil
+}
+
+// checkStore is prepareStore for commands that must not make a store.
+func checkStore(ctx context.Context, engine store.Engine) error {
+	if database, apart := engine.(*postgres.Store); apart {
+		return database.CheckSchema(ctx)
+	}
+	return nil
+}
+
+// storeName is the store as it may be shown: without user, password and settings.
+func storeName(configured string) string {
+	address, database := strings.CutPrefix(configured, "postgres://")
+	if !database {
+		return configured
+	}
+	address, _, _ = strings.Cut(address[strings.LastIndex(address, "@")+1:], "?")
+	return "postgres://" + address
 }
 
 // keyBelongs fails when there is a store and not its key: a new key would open
@@ -69,6 +109,22 @@ func keyBelongs(path, keyFile string) error {
 	return nil
 }
 
+// keyIsShared fails when the key file is missing and the database has been sealed
+// with one already, by another node.
+func keyIsShared(ctx context.Context, cfg config.Config) error {
+	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		return nil // or opening it will tell
+	}
+	schema, err := postgres.Status(ctx, cfg.Store)
+	if err != nil {
+		return fmt.Errorf("key file %s: missing, and the store can't tell whether it needs one of its own: %w", cfg.KeyFile, err)
+	}
+	if schema.Version > 0 {
+		return fmt.Errorf("key file %s: missing, though the store %s is there: put the key file there that its other nodes have", cfg.KeyFile, storeName(cfg.Store))
+	}
+	return nil
+}
+
 // withStore runs fn with the configured store open, which has to be there: a
 // command that looks at a place by mistake must not leave a store behind.
 func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error {
@@ -76,20 +132,35 @@ func (c *cli) withStore(ctx context.Context, fn func(store.Engine) error) error 
 	if err != nil {
 		return err
 	}
+	if err := requireStore(cfg); err != nil {
+		return err
+	}
+	return withOpenStore(ctx, cfg, checkStore, fn)
+}
+
+// requireStore fails where no store is.
+func requireStore(cfg config.Config) error {
 	if path, embedded := strings.CutPrefix(cfg.Store, "sqlite:"); embedded {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("store %s: there is none yet: `linegate serve` and `linegate apply -f FILE` make it; "+
 				"to look at another, give its configuration with --config FILE or set LINEGATE_STORE", cfg.Store)
 		}
 	}
-	return withMadeStore(ctx, cfg, fn)
+	return nil
 }
 
 // withMadeStore runs fn with the configured store open, made when it is missing.
 func withMadeStore(ctx context.Context, cfg config.Config, fn func(store.Engine) error) error {
+	return withOpenStore(ctx, cfg, prepareStore, fn)
+}
+
+func withOpenStore(ctx context.Context, cfg config.Config, look func(context.Context, store.Engine) error, fn func(store.Engine) error) error {
 	engine, _, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
+	}
+	if err := look(ctx, engine); err != nil {
+		return errors.Join(fmt.Errorf("store %s: %w", storeName(cfg.Store), err), engine.Close())
 	}
 	return errors.Join(fn(engine), engine.Close())
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/radiusd"
 	"linegate/store"
@@ -55,7 +56,7 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	if err := applyOnFirstStart(ctx, engine, cfg.ApplyOnFirstStart, out); err != nil {
+	if err := firstLook(ctx, engine, cfg, out); err != nil {
 		return err
 	}
 
@@ -65,6 +66,21 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 	}
 	d.banner(out)
 	return d.run(ctx)
+}
+
+// firstLook checks the store, and fills it when it is empty. One that is away is
+// looked at when it is back.
+func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	err := prepareStore(ctx, engine)
+	if err == nil {
+		err = applyOnFirstStart(ctx, engine, cfg.ApplyOnFirstStart, out)
+	}
+	if err != nil && !errors.Is(err, linegate.ErrUnavailable) {
+		return fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
+	}
+	return nil
 }
 
 // applyOnFirstStart fills a store that nothing was ever written to.
@@ -89,7 +105,7 @@ func (d *daemon) banner(out io.Writer) {
 	if d.http != nil {
 		fmt.Fprintf(out, "  http   http://%s/  (metrics, healthz, readyz)\n", d.http.Addr())
 	}
-	fmt.Fprintf(out, "  store  %s\n", strings.SplitN(d.cfg.Store, "@", 2)[0])
+	fmt.Fprintf(out, "  store  %s\n", storeName(d.cfg.Store))
 	if d.cfg.ApplyOnFirstStart != "" {
 		fmt.Fprintf(out, "Try it, from this machine:\n"+
 			`  echo 'User-Name=alice,User-Password=secretpw,ADSL-Agent-Circuit-Id="olt1 xpon 0/1/1",ADSL-Agent-Remote-Id=ONT1' | radclient %s auth testing123`+"\n",

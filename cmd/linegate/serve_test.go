@@ -94,8 +94,10 @@ func TestMetricsHealthAndBookkeeping(t *testing.T) {
 		assert.Contains(t, metrics, line+"\n")
 	}
 	for _, path := range []string{"/healthz", "/readyz"} {
-		status, body := s.get(path)
-		assert.Equal(t, http.StatusOK, status, body)
+		s.within(30*time.Second, func() bool {
+			status, _ := s.get(path)
+			return status == http.StatusOK
+		}, path) // a slow commit takes accounting through the spool
 	}
 	shown := ""
 	s.within(10*time.Second, func() bool {
@@ -105,8 +107,11 @@ func TestMetricsHealthAndBookkeeping(t *testing.T) {
 	assert.Contains(t, shown, `"last_validation_result": "mismatch"`)
 	assert.NotContains(t, shown, "secretpw")
 
-	sessions := s.cli("session", "list", "--active", "--output", "json")
-	assert.Contains(t, sessions, `"acct_session_id": "s1"`)
+	sessions := ""
+	s.within(30*time.Second, func() bool {
+		sessions = s.cli("session", "list", "--active", "--output", "json")
+		return strings.Contains(sessions, `"acct_session_id": "s1"`)
+	}, "the session")
 	assert.Contains(t, sessions, `"service_vlan": 101`)
 	s.within(30*time.Second, func() bool {
 		_, metrics := s.get("/metrics")

@@ -23,7 +23,10 @@ const firstAnswer = 5 * time.Second
 func (d *daemon) begin(ctx context.Context) error {
 	asked, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
-	err := d.loadNASes(asked)
+	err := d.prepare(asked)
+	if err == nil {
+		err = d.loadNASes(asked)
+	}
 	if !errors.Is(err, linegate.ErrUnavailable) {
 		return err
 	}
@@ -34,6 +37,34 @@ func (d *daemon) begin(ctx context.Context) error {
 	}
 	d.restore()
 	return nil
+}
+
+// prepare checks the store, once.
+func (d *daemon) prepare(ctx context.Context) error {
+	if d.usable.Load() {
+		return nil
+	}
+	err := prepareStore(ctx, d.engine.Engine)
+	d.usable.Store(err == nil)
+	return err
+}
+
+// awaitStore waits until the store is there and is one that we can use, and knows
+// its NAS. Meanwhile nothing is written to it.
+func (d *daemon) awaitStore(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := d.prepare(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, linegate.ErrUnavailable) {
+			d.logger.Error("the store is back and can't be used", "error", err.Error())
+		}
+		wait(ctx, retryInterval)
+	}
+	if !d.nasesKnown {
+		d.reloadNASes(ctx)
+	}
 }
 
 // restore starts from the snapshot. A damaged one is as good as none.
@@ -79,7 +110,6 @@ func (d *daemon) standing() telemetry.Standing {
 
 // storeChanged tells that the store went away or is back.
 func (d *daemon) storeChanged(away bool) {
-	d.metrics.SetStoreUp(!away)
 	if away {
 		d.logger.Warn("the store does not answer: known subscribers are answered from memory")
 		return

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,7 +19,10 @@ func (d *fullDisk) RecordAccounting(context.Context, []linegate.AccountingEvent)
 
 func TestAFailingCommitShowsUntilOneWorks(t *testing.T) {
 	disk := &fullDisk{}
-	commits := &watchedRecorder{Recorder: disk, metrics: telemetry.NewMetrics()}
+	var usable atomic.Bool
+	commits := &watchedRecorder{Recorder: disk, usable: &usable, metrics: telemetry.NewMetrics()}
+	assert.ErrorIs(t, commits.RecordAccounting(t.Context(), nil), linegate.ErrUnavailable, "nothing is written before the schema was looked at")
+	usable.Store(true)
 	assert.NoError(t, commits.failure(), "nothing was tried yet")
 
 	disk.err = errors.New("disk is full")

@@ -19,18 +19,18 @@ type batchConn interface {
 	WriteBatch(messages []message, flags int) (int, error)
 }
 
-// dialBatch opens a socket to a server.
-func dialBatch(address string) (*net.UDPConn, batchConn, error) {
-	server, err := net.ResolveUDPAddr("udp", address)
+// openBatch opens a socket of the network udp4 or udp6, with a port of its own.
+func openBatch(network string) (*net.UDPConn, batchConn, error) {
+	conn, err := net.ListenUDP(network, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := net.DialUDP("udp", nil, server)
-	if err != nil {
-		return nil, nil, err
-	}
-	if server.IP.To4() != nil {
+	_ = conn.SetReadBuffer(receiveBuffer) // the kernel may grant less: not worth failing for
+	if network == "udp4" {
 		return conn, ipv4.NewPacketConn(conn), nil
 	}
 	return conn, ipv6.NewPacketConn(conn), nil
 }
+
+// receiveBuffer holds the answers to a full window, in octets.
+const receiveBuffer = 1 << 20

@@ -1,9 +1,9 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"os"
 	"sync/atomic"
@@ -19,36 +19,41 @@ import (
 // section 3: the Identifier is one octet).
 const identifiers = 256
 
-// lane is one socket of a flood with its goroutine, which alone touches all but
-// counts. An identifier that timed out is used again as late as possible.
+// lane is one socket of a load with its goroutine, which alone touches all but
+// counts. An identifier is in use towards one server at a time, so that a
+// retransmission to another one can keep it; one that timed out is used again as
+// late as possible.
 type lane struct {
-	flood   *Flood
-	conn    *net.UDPConn
-	batch   batchConn
-	builder Builder
-	random  *rand.ChaCha8
-	next    int // subject
-	latency *hdrhistogram.Histogram
-	slots   [identifiers]slot
-	free    []uint8 // identifiers, the one that rested longest first
-	busy    int
-	mine    Counts
-	counts  atomic.Pointer[Counts] // copies of mine for others to read
+	load       *Load
+	source     Source
+	conn       *net.UDPConn
+	batch      batchConn
+	alarm      *alarm
+	auth, acct []*net.UDPAddr
+	builder    Builder
+	begin      time.Time
+	latency    *hdrhistogram.Histogram
+	slots      [identifiers]slot
+	free       []uint8 // identifiers, the one that rested longest first
+	busy       int
+	stopped    bool // by ctx: what is under way gets no further try
+	mine       Counts
+	counts     atomic.Pointer[Counts] // copies of mine for others to read
 
-	login  Login // of the request being built
 	out    [batchSize]message
 	in     [batchSize]message
+	leaves [batchSize]*slot // whose datagrams are in out
 	swept  time.Time
 	buffer [batchSize][wire.MaxPacketSize]byte
 }
 
 // slot is the request under one identifier.
 type slot struct {
-	busy     bool
-	accept   bool // is what has to come
-	request  Request
-	sentAt   time.Time
-	timedOut [wire.AuthenticatorSize]byte // the authenticator of the request before, if it got no answer
+	Ask
+	busy   bool
+	tries  int
+	sentAt time.Time                    // the latest try
+	before [wire.AuthenticatorSize]byte // the authenticator of the request before
 }
 
 // published returns the counts as they were a moment ago.
@@ -63,109 +68,128 @@ func (l *lane) published() Counts {
 // requests timed out or that it is to stop.
 const tick = 20 * time.Millisecond
 
-// run keeps the window full until sending is done, then waits for what is under
-// way.
-func (l *lane) run(sending context.Context) error {
+// run asks until the source or ctx ends, then waits for what is under way.
+func (l *lane) run(ctx context.Context, begin time.Time) error {
 	for i := range l.in {
 		l.in[i].Buffers = [][]byte{l.buffer[i][:]}
 		l.out[i].Buffers = make([][]byte, 1)
 	}
+	l.begin = begin
 	defer l.publish()
 	for {
-		if sending.Err() == nil {
-			if err := l.fill(); err != nil {
+		due := Never
+		if l.stopped = ctx.Err() != nil; !l.stopped {
+			var err error
+			if due, err = l.fill(); err != nil {
 				return err
 			}
-		} else if l.busy == 0 {
+		}
+		if due == Never && l.busy == 0 {
 			return nil
 		}
-		if err := l.receive(); err != nil {
+		if err := l.receive(due); err != nil {
 			return err
 		}
 	}
 }
 
-// fill sends requests until the window is full.
-func (l *lane) fill() error {
-	for l.busy < l.flood.Window {
-		count := min(batchSize, l.flood.Window-l.busy)
-		var batch [batchSize]*slot
-		for i := range count {
-			slot, err := l.build()
+// fill sends all that is due and fits the window. due is when the next request is;
+// Now when it has to wait for an identifier.
+func (l *lane) fill() (due time.Duration, err error) {
+	for {
+		count := 0
+		elapsed := time.Since(l.begin)
+		for due = l.source.Next(elapsed); count < batchSize && due <= elapsed && l.busy < l.load.Window; due = l.source.Next(elapsed) {
+			slot, err := l.build(due)
 			if err != nil {
-				return err
+				return due, err
 			}
-			batch[i], l.out[i].Buffers[0] = slot, slot.request.octets
+			l.leaves[count] = slot
+			count++
 		}
-		now := time.Now()
-		for _, slot := range batch[:count] {
-			slot.sentAt = now
-		}
-		for sent := 0; sent < count; {
-			n, err := l.batch.WriteBatch(l.out[sent:count], 0)
-			if err != nil && !l.tolerate(err) {
-				return err
-			}
-			sent += max(n, 1) // what the network refused times out like what it lost
+		if count == 0 {
+			return due, nil
 		}
 		l.mine.Sent += uint64(count)
+		if err := l.send(count); err != nil {
+			return due, err
+		}
 	}
-	return nil
 }
 
-// build makes the next subject's request under the identifier that rested longest.
-func (l *lane) build() (*slot, error) {
-	identifier := l.free[0]
+// build makes the request that is due under the identifier that rested longest.
+func (l *lane) build(due time.Duration) (*slot, error) {
+	slot := &l.slots[l.free[0]]
 	l.free = l.free[:copy(l.free, l.free[1:])]
-	slot := &l.slots[identifier]
-	subject := &l.flood.Subjects[l.next]
-	l.next = (l.next + 1) % len(l.flood.Subjects)
-
-	line := subject.Right
-	slot.accept = true
-	if l.share() < l.flood.WrongShare {
-		line, slot.accept = subject.Wrong, subject.AcceptWrong
+	slot.Since = time.Time{}
+	if due != Now {
+		slot.Since = l.begin.Add(due)
 	}
-	l.login.UserName, l.login.Password, l.login.Method = subject.UserName, subject.Password, l.flood.Method
-	if subject.Password == "" {
-		l.login.Method = MethodNone
+	if slot.Request.octets != nil {
+		slot.before = slot.Request.authenticator()
 	}
-	l.login.Attributes = append(append(l.login.Attributes[:0], l.flood.Attributes...), line...)
-
-	var err error
-	if slot.request, err = l.builder.Access(slot.request.octets, identifier, &l.login); err != nil {
+	if err := l.source.Build(&l.builder, &slot.Ask); err != nil {
 		return nil, err
 	}
-	slot.busy = true
+	slot.busy, slot.tries = true, 0
 	l.busy++
 	return slot, nil
 }
 
-// share returns a random number from 0 to below 1.
-func (l *lane) share() float64 { return float64(l.random.Uint64()>>11) / (1 << 53) }
+// send puts the requests of the first slots of leaves on the wire, each to the
+// server whose turn it is.
+func (l *lane) send(count int) error {
+	now := time.Now()
+	for i, slot := range l.leaves[:count] {
+		servers := l.auth
+		if slot.Acct {
+			servers = l.acct
+		}
+		l.out[i].Buffers[0], l.out[i].Addr = slot.Request.octets, servers[slot.tries%len(servers)]
+		slot.tries++
+		slot.sentAt = now
+		if slot.Since.IsZero() {
+			slot.Since = now
+		}
+	}
+	for sent := 0; sent < count; {
+		n, err := l.batch.WriteBatch(l.out[sent:count], 0)
+		if err != nil && !l.tolerate(err) {
+			return err
+		}
+		sent += max(n, 1) // what the network refused times out like what it lost
+	}
+	return nil
+}
 
-// receive reads what has come, waiting a tick at most, and gives up on what has
-// not come for too long.
-func (l *lane) receive() error {
-	if err := l.conn.SetReadDeadline(time.Now().Add(tick)); err != nil {
+// receive reads what has come, waiting until due or a tick at most, and sends
+// again what got no answer for too long.
+func (l *lane) receive(due time.Duration) error {
+	now := time.Now()
+	if err := l.conn.SetReadDeadline(now.Add(tick)); err != nil {
 		return err
+	}
+	if wait := due - now.Sub(l.begin); due > Now && wait < tick && l.busy < l.load.Window {
+		if err := l.alarm.set(max(wait, 1)); err != nil {
+			return err
+		}
 	}
 	n, err := l.batch.ReadBatch(l.in[:], 0)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !l.tolerate(err) {
 		return err
 	}
-	now := time.Now()
+	now = time.Now()
 	for i := range max(n, 0) {
 		l.answer(l.in[i].Buffers[0][:l.in[i].N], now)
 	}
 	if now.Sub(l.swept) > tick {
-		l.expire(now)
 		l.publish()
+		return l.sweep(now)
 	}
 	return nil
 }
 
-// answer counts a datagram.
+// answer takes a datagram.
 func (l *lane) answer(datagram []byte, now time.Time) {
 	if len(datagram) < wire.HeaderSize {
 		l.mine.BadReplies++
@@ -176,45 +200,33 @@ func (l *lane) answer(datagram []byte, now time.Time) {
 		l.stray(datagram, slot)
 		return
 	}
-	packet, _, err := slot.request.verify(datagram, l.flood.Server.Signer)
-	if err != nil {
-		l.stray(datagram, slot)
-		return
-	}
-	l.judge(packet.Code(), slot.accept)
-	took := now.Sub(slot.sentAt).Microseconds()
-	_ = l.latency.RecordValue(min(max(took, 1), latencyRange)) // within its range, so it can't fail
-	l.release(packet.Identifier())
-}
-
-// judge compares an answer with the one that was due.
-func (l *lane) judge(code wire.Code, accept bool) {
-	switch code {
-	case wire.AccessAccept:
-		l.mine.Accepts++
-		if !accept {
-			l.mine.WrongAccepts++
+	done := l.load.Floor && bytes.Equal(datagram, slot.Request.octets)
+	if done {
+		l.mine.Echoes++
+	} else {
+		packet, _, err := slot.Request.verify(datagram, l.load.Signer)
+		if err != nil {
+			l.stray(datagram, slot)
+			return
 		}
-	case wire.AccessReject:
-		l.mine.Rejects++
-		if accept {
-			l.mine.WrongRejects++
-		}
-	default:
-		l.mine.OtherAnswers++
+		done = l.source.Settle(&slot.Ask, packet, &l.mine)
 	}
+	if done {
+		took := now.Sub(slot.Since).Microseconds()
+		_ = l.latency.RecordValue(min(max(took, 1), latencyRange)) // within its range, so it can't fail
+	}
+	l.release(slot)
 }
 
 // stray counts what answers no request under way: an answer that comes again or
 // after its request timed out, or a bad one.
 func (l *lane) stray(datagram []byte, slot *slot) {
-	signer := l.flood.Server.Signer
 	packet, err := wire.Parse(datagram)
 	if err == nil {
-		_, err = signer.VerifyReply(packet, slot.timedOut)
+		_, err = l.load.Signer.VerifyReply(packet, slot.before)
 	}
-	if err != nil && slot.request.octets != nil && !slot.busy {
-		_, _, err = slot.request.verify(datagram, signer)
+	if err != nil && slot.Request.octets != nil && !slot.busy {
+		_, _, err = slot.Request.verify(datagram, l.load.Signer)
 	}
 	if err != nil {
 		l.mine.BadReplies++
@@ -223,22 +235,37 @@ func (l *lane) stray(datagram []byte, slot *slot) {
 	l.mine.LateReplies++
 }
 
-// expire gives up on requests that are older than the timeout.
-func (l *lane) expire(now time.Time) {
+// sweep sends again what is older than the timeout, and gives up on what has used
+// up its tries.
+func (l *lane) sweep(now time.Time) error {
 	l.swept = now
-	for identifier := range l.slots {
-		slot := &l.slots[identifier]
-		if slot.busy && now.Sub(slot.sentAt) > l.flood.Server.Timeout {
+	count := 0
+	for i := range l.slots {
+		slot := &l.slots[i]
+		switch {
+		case !slot.busy || now.Sub(slot.sentAt) <= l.load.Timeout:
+		case slot.tries >= l.load.Tries || l.stopped:
 			l.mine.Timeouts++
-			slot.timedOut = slot.request.authenticator()
-			l.release(uint8(identifier))
+			l.source.GiveUp(&slot.Ask)
+			l.release(slot)
+		default:
+			l.leaves[count] = slot
+			count++
+		}
+		if count == batchSize || i == identifiers-1 {
+			l.mine.Retransmissions += uint64(count)
+			if err := l.send(count); err != nil {
+				return err
+			}
+			count = 0
 		}
 	}
+	return nil
 }
 
-func (l *lane) release(identifier uint8) {
-	l.slots[identifier].busy = false
-	l.free = append(l.free, identifier)
+func (l *lane) release(slot *slot) {
+	slot.busy = false
+	l.free = append(l.free, slot.Identifier)
 	l.busy--
 }
 
@@ -247,7 +274,7 @@ func (l *lane) publish() {
 	l.counts.Store(&counts)
 }
 
-// tolerate counts what a network may do to a datagram without the flood being
+// tolerate counts what a network may do to a datagram without the load being
 // over: nobody listens at the moment, or a queue is full.
 func (l *lane) tolerate(err error) bool {
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOBUFS) {

@@ -30,6 +30,9 @@ func (r Request) authenticator() [wire.AuthenticatorSize]byte {
 type Builder struct {
 	Signer *wire.Signer
 	Random io.Reader
+	// WithoutMessageAuthenticator makes Access-Requests as old NAS do, which anybody
+	// on the way can change.
+	WithoutMessageAuthenticator bool
 }
 
 // The answers that each kind of request can get (RFC 2865 section 4, RFC 2866
@@ -40,7 +43,7 @@ var (
 	statusAnswers     = []wire.Code{wire.AccessAccept, wire.AccountingResponse}
 )
 
-// Access makes an Access-Request: Message-Authenticator, name, the proof of the
+// Access makes an Access-Request: Message-Authenticator unless it goes without, name, the proof of the
 // password, then the login's attributes.
 func (b *Builder) Access(space []byte, identifier uint8, login *Login) (Request, error) {
 	request := Request{answers: accessAnswers}
@@ -48,7 +51,9 @@ func (b *Builder) Access(space []byte, identifier uint8, login *Login) (Request,
 	if err != nil {
 		return Request{}, err
 	}
-	packet = wire.AppendMessageAuthenticator(packet)
+	if !b.WithoutMessageAuthenticator {
+		packet = wire.AppendMessageAuthenticator(packet)
+	}
 	if login.UserName != "" {
 		packet = wire.AppendText(packet, wire.UserName, login.UserName)
 	}

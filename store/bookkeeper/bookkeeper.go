@@ -36,9 +36,9 @@ const (
 	batchSize = 4096
 	// unhurried is how many notes are recorded at every tick. When there are more,
 	// a tick records only shardsPerTick shards: under a flood a subscriber has many
-	// checks a minute, and one record in sixteen ticks says the same as sixteen.
+	// checks a minute, and one record a minute says the same as many.
 	unhurried     = 8192
-	shardsPerTick = shardCount / 16
+	shardsPerTick = shardCount / 64
 	// lastFlush is how long the store may take at the end.
 	lastFlush = 5 * time.Second
 )

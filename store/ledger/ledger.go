@@ -1,13 +1,16 @@
 // Package ledger lets many accounting requests share one commit: it queues
 // events, records them in batches and tells each sender when its event is
-// durable. It never drops an event that it took, never waits to fill a batch, and
-// knows nothing about packets or about how a store keeps events.
+// durable. While the store is away the batches take a detour: they go to a spool on
+// this machine's disk, are durable there, and are replayed in order when the store
+// is back. It never drops an event that it took, never waits to fill a batch, and
+// knows nothing about packets or about how a store or a spool keeps events.
 package ledger
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -23,11 +26,15 @@ type Recorder interface {
 type Options struct {
 	QueueSize int // events that may wait; default 65536
 	MaxBatch  int // events in one commit; default 512
+	// Spool takes the events while the store is away. With none a batch is tried
+	// again for 1.3 seconds and then given up.
+	Spool  Spool
+	Logger *slog.Logger // told when the spool is used and when it is empty; default: none
 }
 
 const (
-	// While the store is unavailable a batch is tried again, the waits doubling.
-	// They add up to 1.3 seconds: less than a NAS waits before it retransmits.
+	// While the store is unavailable and there is no spool, a batch is tried again,
+	// the waits doubling. They add up to 1.3 seconds: less than a NAS waits before it retransmits.
 	attempts  = 8
 	firstWait = 10 * time.Millisecond
 	// shutdownLimit is how long the commits may take once Run's ctx has ended.
@@ -38,6 +45,7 @@ const (
 // use; Run is called once.
 type Ledger struct {
 	recorder Recorder
+	detour   *detour // nil: no spool
 	maxBatch int
 	queue    chan entry
 
@@ -60,7 +68,14 @@ func New(recorder Recorder, options Options) *Ledger {
 	if options.MaxBatch <= 0 {
 		options.MaxBatch = 512
 	}
-	return &Ledger{recorder: recorder, maxBatch: options.MaxBatch, queue: make(chan entry, options.QueueSize)}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &Ledger{recorder: recorder, maxBatch: options.MaxBatch, queue: make(chan entry, options.QueueSize)}
+	if options.Spool != nil {
+		l.detour = newDetour(options.Spool, recorder, options.Logger)
+	}
+	return l
 }
 
 // Depth returns how many events wait to be taken into a batch.
@@ -84,12 +99,16 @@ func (l *Ledger) Record(event linegate.AccountingEvent, done func(error)) error 
 	}
 }
 
-// Run commits batches until ctx ends; then it takes no more events, commits those
-// that are queued, and returns nil. It gives up on the store ten seconds after
-// ctx has ended: the senders of what is still queued then are told so.
+// Run commits batches until ctx ends; then it takes no more events, makes those
+// that are queued durable, and returns nil. It gives up on the store ten seconds
+// after ctx has ended: the senders of what is still queued then are told so. What
+// is in the spool stays there for the next start.
 func (l *Ledger) Run(ctx context.Context) error {
 	working, release := outlive(ctx, shutdownLimit)
 	defer release()
+	if l.detour != nil {
+		defer l.detour.start(working)()
+	}
 	for {
 		select {
 		case first := <-l.queue:
@@ -139,23 +158,42 @@ func (l *Ledger) batch(first entry) []entry {
 	return batch
 }
 
-// commit records the batch as one. If the store refuses it for something other
-// than being away, each event is recorded alone, so that one that can't be
-// recorded doesn't sink its neighbours.
+// commit makes the batch durable: in the spool while that is in use, so that the
+// order is kept; else in the store; and in the spool after all when the store
+// turns out to be away.
 func (l *Ledger) commit(ctx context.Context, batch []entry) {
-	err := l.record(ctx, batch)
-	if err == nil || len(batch) == 1 || errors.Is(err, linegate.ErrUnavailable) {
+	if l.detour == nil {
+		rest, err := l.settle(ctx, batch)
+		tell(rest, err)
+		return
+	}
+	if taken, err := l.detour.follow(eventsOf(batch)); taken {
 		tell(batch, err)
 		return
 	}
-	for i := range batch {
-		err := l.record(ctx, batch[i:i+1])
-		if errors.Is(err, linegate.ErrUnavailable) {
-			tell(batch[i:], err)
-			return
-		}
-		tell(batch[i:i+1], err)
+	if rest, err := l.settle(ctx, batch); len(rest) > 0 {
+		tell(rest, l.detour.begin(eventsOf(rest), err))
 	}
+}
+
+// settle records the batch as one and tells its senders. If the store refuses it
+// for something other than being away, it is halved, so that one event that can't
+// be recorded doesn't sink its neighbours. What is left when the store is away is
+// returned, with why.
+func (l *Ledger) settle(ctx context.Context, batch []entry) (rest []entry, err error) {
+	err = l.record(ctx, eventsOf(batch))
+	if errors.Is(err, linegate.ErrUnavailable) {
+		return batch, err
+	}
+	if err == nil || len(batch) == 1 {
+		tell(batch, err)
+		return nil, nil
+	}
+	half := len(batch) / 2
+	if rest, err := l.settle(ctx, batch[:half]); len(rest) > 0 {
+		return batch[half-len(rest):], err
+	}
+	return l.settle(ctx, batch[half:])
 }
 
 func tell(batch []entry, err error) {
@@ -164,11 +202,20 @@ func tell(batch []entry, err error) {
 	}
 }
 
-// record tries again while the store is unavailable, a bounded number of times.
-func (l *Ledger) record(ctx context.Context, batch []entry) error {
+func eventsOf(batch []entry) []linegate.AccountingEvent {
 	events := make([]linegate.AccountingEvent, len(batch))
 	for i := range batch {
 		events[i] = *batch[i].event
+	}
+	return events
+}
+
+// record asks the store. Where there is a spool to go to it asks once, and for
+// patience only; else again while the store is unavailable, a bounded number of
+// times.
+func (l *Ledger) record(ctx context.Context, events []linegate.AccountingEvent) error {
+	if l.detour != nil {
+		return l.detour.line.record(ctx, patience, events)
 	}
 	wait := firstWait
 	for attempt := 1; ; attempt++ {

@@ -49,13 +49,13 @@ func TestSettingsHoldOnEveryConnection(t *testing.T) {
 
 func TestNoRequestReadsAWholeTable(t *testing.T) {
 	s := newStore(t)
-	queries := []string{feedQuery, sessionsByName, closeAll, recordValidation, oneNAS}
+	queries := []string{feedQuery, sessionsByName, closeAll, recordValidation, oneNAS, dropEvents, dropSessions, releaseOldest, releasePlace}
 	for _, query := range lookupQueries() {
 		queries = append(queries, query)
 	}
 	for _, filter := range []store.SessionFilter{
 		{}, {Tenant: "demo"}, {UserName: "alice"}, {Tenant: "demo", UserName: "alice"}, {NAS: "bng"}, {Active: true},
-		{Tenant: "demo", Active: true}, {Tenant: "demo", Active: true, NAS: "bng"}, {Tenant: "demo", Active: true, VLAN: 5},
+		{ID: "id"}, {Tenant: "demo", Active: true}, {Tenant: "demo", Active: true, NAS: "bng"}, {Tenant: "demo", Active: true, VLAN: 5},
 	} {
 		where, _ := sessionConditions(filter)
 		queries = append(queries, selectSession+where+` ORDER BY started_at DESC, rowid DESC LIMIT 50`)
@@ -74,6 +74,28 @@ func TestNoRequestReadsAWholeTable(t *testing.T) {
 			}
 			return err
 		}))
+	}
+}
+
+func TestQueriesOfLiveSessionsUseTheirOwnIndexes(t *testing.T) {
+	s := newStore(t)
+	for query, index := range map[string]string{
+		findStale:         "sessions_open_by_update",
+		placesTaken:       "sessions_open_by_subscriber",
+		subscribersByName: "subscribers_",
+	} {
+		var plan []string
+		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, 1, 2, 3)
+		require.NoError(t, err, query)
+		require.NoError(t, each(rows, func(row scanner) error {
+			var id, parent, unused int
+			var detail string
+			err := row.Scan(&id, &parent, &unused, &detail)
+			plan = append(plan, detail)
+			return err
+		}))
+		assert.Contains(t, strings.Join(plan, "; "), index)
+		assert.NotRegexp(t, "SCAN (sessions|subscribers|admissions)", strings.Join(plan, "; "))
 	}
 }
 

@@ -7,6 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+	"time"
 
 	"linegate"
 	"linegate/store"
@@ -47,6 +51,57 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 	}
 	return s.checkSeal(ctx)
+}
+
+// Status tells how the schema of the database file at path stands, and changes
+// nothing. A file that is missing or empty has version 0.
+func Status(ctx context.Context, path string) (schema store.Schema, err error) {
+	if schema, err = knownSchema(); err != nil {
+		return schema, err
+	}
+	if held, err := os.Stat(path); err != nil || held.Size() == 0 {
+		return schema, ignoreMissing(err)
+	}
+	db, err := openPool(path, 1, url.Values{"_query_only": {"1"}})
+	if err != nil {
+		return schema, err
+	}
+	defer db.Close()
+	if schema.Version, err = schemaVersion(ctx, db); err != nil || schema.Version == 0 {
+		return schema, err
+	}
+	rows, err := db.QueryContext(ctx, `SELECT version, applied_at FROM schema_version ORDER BY version`)
+	if err != nil {
+		return schema, fmt.Errorf("schema version: %w", fail(err))
+	}
+	return schema, each(rows, func(row scanner) error {
+		var number int
+		var applied time.Time
+		err := row.Scan(&number, timeColumn{&applied})
+		if number <= len(schema.Migrations) {
+			schema.Migrations[number-1].AppliedAt = applied
+		}
+		return fail(err)
+	})
+}
+
+// knownSchema is what this program knows, nothing of it applied.
+func knownSchema() (schema store.Schema, err error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	for i, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
+		schema.Migrations = append(schema.Migrations, store.Migration{Number: i + 1, Name: name})
+	}
+	schema.Newest = len(files)
+	return schema, err
+}
+
+// ignoreMissing is nil for a file that is not there.
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 type queryer interface {

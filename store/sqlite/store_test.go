@@ -32,4 +32,8 @@ func TestStoreFulfilsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Engine { return open(t, t.TempDir()) })
 }
 
+func TestBookFulfilsTheContract(t *testing.T) {
+	storetest.RunBook(t, func(t *testing.T) store.Book { return open(t, t.TempDir()) })
+}
+
 func prefix(text string) netip.Prefix { return netip.MustParsePrefix(text) }

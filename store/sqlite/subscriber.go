@@ -20,6 +20,8 @@ const (
 	selectSubscriber = `SELECT ` + subscriberRead + ` FROM subscribers `
 
 	subscriberByName = selectSubscriber + `WHERE tenant = ? AND username_key = ? AND deleted_at = 0`
+	// subscribersByName takes the names as a JSON list.
+	subscribersByName = selectSubscriber + `WHERE tenant = ? AND username_key IN (SELECT value FROM json_each(?)) AND deleted_at = 0`
 )
 
 // sealedSubscriber names the row that a credential is sealed for.

@@ -17,15 +17,17 @@ type update struct {
 	actor string
 	known map[string]bool // tenants found so far
 
-	// last is what was read last, as whoever looks for a subscriber mostly puts it
-	// next; the zero value when it was written since.
-	last sighting
+	// seen is what was read last and not written since, as whoever looks for
+	// subscribers mostly puts them next; nil: nobody has the name.
+	seen map[subscriberName]*linegate.Subscriber
 }
 
-// sighting is a subscriber's name and who has it; nil: nobody.
-type sighting struct {
-	tenant, key string
-	subscriber  *linegate.Subscriber
+// subscriberName is what is unique among the living; the username is in its
+// comparable form.
+type subscriberName struct{ tenant, key string }
+
+func nameOf(tenant, username string) subscriberName {
+	return subscriberName{tenant, linegate.ComparableUsername(username)}
 }
 
 var _ store.Tx = (*update)(nil)
@@ -89,21 +91,22 @@ func (u *update) PutTenant(tenant linegate.Tenant) (linegate.Outcome, error) {
 
 // Subscriber implements store.Tx.
 func (u *update) Subscriber(tenant, username string) (sub *linegate.Subscriber, err error) {
-	key := linegate.ComparableUsername(username)
-	if u.last.tenant != tenant || u.last.key != key {
+	name := nameOf(tenant, username)
+	sub, seen := u.seen[name]
+	if !seen {
 		err = u.w.row(subscriberByName, func(row scanner) (err error) {
 			sub, err = u.store.scanSubscriber(row)
 			return err
-		}, tenant, key)
+		}, name.tenant, name.key)
 		if err != nil && !errors.Is(err, linegate.ErrNotFound) {
 			return nil, fmt.Errorf("subscriber %q of tenant %s: %w", username, tenant, err)
 		}
-		u.last = sighting{tenant: tenant, key: key, subscriber: sub}
+		u.seen = map[subscriberName]*linegate.Subscriber{name: sub}
 	}
-	if u.last.subscriber == nil {
+	if sub == nil {
 		return nil, fmt.Errorf("subscriber %q of tenant %s: %w", username, tenant, linegate.ErrNotFound)
 	}
-	return u.last.subscriber.Clone(), nil
+	return sub.Clone(), nil
 }
 
 // PutSubscriber implements store.Tx.
@@ -131,7 +134,8 @@ func (u *update) PutSubscriber(given *linegate.Subscriber) (linegate.Outcome, er
 	if len(entry.Changes) == 0 {
 		return linegate.Unchanged, nil
 	}
-	entry.ID, u.last = sub.ID, sighting{}
+	entry.ID = sub.ID
+	delete(u.seen, nameOf(sub.Tenant, sub.Username))
 	if sub.Revision, err = u.audit(entry); err != nil {
 		return "", err
 	}
@@ -153,7 +157,7 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 	if err != nil {
 		return err
 	}
-	u.last = sighting{}
+	delete(u.seen, nameOf(tenant, username))
 	revision, err := u.audit(linegate.AuditEntry{Kind: linegate.AuditSubscriber, Tenant: tenant, Name: old.Username,
 		ID: old.ID, Outcome: linegate.Deleted, Keys: old.Keys()})
 	if err != nil {

@@ -175,6 +175,76 @@ func testChanged(t *testing.T, e engine) {
 	})
 }
 
+func testFeedUnderLoad(t *testing.T, e engine) {
+	e.tenants(t, "demo")
+	const writers, each = 8, 25
+	var mu sync.Mutex
+	var committed []string
+	write := func(writer, i int) {
+		name := fmt.Sprintf("writer%d-%d", writer, i)
+		rolledBack := errors.New("rolled back")
+		err := e.Update(within(t), "ann@desk", func(tx store.Tx) error {
+			for _, part := range []string{"a", "b"} {
+				if _, err := tx.PutSubscriber(plain("demo", name+part)); err != nil {
+					return err
+				}
+			}
+			if i%3 == 0 {
+				return rolledBack
+			}
+			return nil
+		})
+		if i%3 == 0 {
+			assert.ErrorIs(t, err, rolledBack)
+			return
+		}
+		assert.NoError(t, err)
+		mu.Lock()
+		defer mu.Unlock()
+		committed = append(committed, name+"a", name+"b")
+	}
+	after, err := e.Revision(within(t))
+	require.NoError(t, err)
+	var running sync.WaitGroup
+	for writer := range writers {
+		running.Go(func() {
+			for i := range each {
+				write(writer, i)
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() { running.Wait(); close(ended) }()
+
+	var read []string
+	for last := false; ; {
+		entries, err := e.Feed(within(t), after, 7)
+		require.NoError(t, err)
+		for _, entry := range entries {
+			require.Greater(t, entry.Revision, after, "in order, and each once")
+			after, read = entry.Revision, append(read, entry.Name)
+		}
+		if len(entries) > 0 {
+			continue
+		}
+		if last {
+			break
+		}
+		select { // what is committed when the writers have ended is read once more
+		case <-ended:
+			last = true
+		default:
+			hint, cancel := context.WithTimeout(within(t), 100*time.Millisecond)
+			_ = e.Changed(hint)
+			cancel()
+		}
+	}
+	assert.ElementsMatch(t, committed, read)
+	for i := 0; i+1 < len(read); i += 2 {
+		assert.Equal(t, read[i][:len(read[i])-1]+"b", read[i+1], "writes of one transaction stay together")
+	}
+}
+
 func testTransactions(t *testing.T, e engine) {
 	e.tenants(t, "demo")
 	stop := errors.New("dry run")
@@ -287,6 +357,14 @@ func testClosed(t *testing.T, e engine) {
 		"ActiveByVLAN":      func() error { _, err := e.ActiveByVLAN(ctx); return err },
 		"RecordValidations": func() error { return e.RecordValidations(ctx, nil) },
 		"LearnNAS":          func() error { return e.LearnNAS(ctx, "demo", "bng", linegate.Yes) },
+		"MarkStale":         func() error { _, err := e.MarkStale(ctx, epoch, 3); return err },
+		"Admit":             func() error { _, err := e.Admit(ctx, linegate.Admission{SubscriberID: "s", Limit: 1}); return err },
+		"Admit with a hold": func() error {
+			_, err := e.Admit(ctx, linegate.Admission{SubscriberID: "s", Limit: 1, Hold: time.Second})
+			return err
+		},
+		"Retain": func() error { _, err := e.Retain(ctx, store.Retention{EventsBefore: epoch}); return err },
+		"ID":     func() error { _, err := e.ID(ctx); return err },
 	} {
 		assert.ErrorIs(t, ask(), linegate.ErrUnavailable, name)
 	}

@@ -125,7 +125,7 @@ func testSessions(t *testing.T, e engine) {
 		given.Line.CircuitID, given.Line.RemoteID = "\x00\xff", "ONT1"
 		given.FramedIPv4, given.FramedIPv6Address = netip.MustParseAddr("100.64.0.11"), netip.MustParseAddr("2001:db8::5")
 		given.FramedIPv6Prefix, given.DelegatedIPv6Prefix = netip.MustParsePrefix("2001:db8:1::/64"), netip.MustParsePrefix("2001:db8:100::/56")
-		given.ServiceVLAN, given.InnerVLAN = 101, 202
+		given.ServiceVLAN, given.InnerVLAN, given.InterimInterval = 101, 202, 300
 		e.record(t, given)
 		session := e.one(t, given.AcctSessionID)
 		want := linegate.NewSession(session.ID, &given)

@@ -33,6 +33,16 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 		"replayed accounting":      testReplays,
 		"accounting-on and -off":   testOnOff,
 		"lists of sessions":        testSessionLists,
+		"sessions by name":         testSessionNames,
+		"stale sessions":           testStale,
+		"ipv6 of sessions":         testIPv6,
+		"admissions":               testAdmissions,
+		"admissions that race":     testConcurrentAdmissions,
+		"retention":                testRetention,
+		"bulk":                     testBulk,
+		"feed under load":          testFeedUnderLoad,
+		"tenants can't cross over": testCrossing,
+		"id":                       testID,
 		"an engine that is closed": testClosed,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, engine{open(t)}) })
@@ -132,7 +142,7 @@ func full(tenant, username string) *linegate.Subscriber {
 		IPv6Mode:            linegate.IPv6DualStack,
 		FramedPool:          "pool4", FramedIPv6Pool: "pool6", DelegatedIPv6Pool: "pd", StatefulIPv6Pool: "na",
 		Rate:           linegate.Rate{DownloadKbps: 1_000_000, UploadKbps: 500_000},
-		SessionTimeout: 24 * time.Hour, AcctInterimInterval: 5 * time.Minute,
+		SessionTimeout: 24 * time.Hour, AcctInterimInterval: 5 * time.Minute, MaxSessions: 10_000,
 		WalledGarden: linegate.WalledGarden{ServiceVLAN: 66, FilterID: "walled", Pool: "walled4"},
 	}
 	return sub
@@ -141,4 +151,14 @@ func full(tenant, username string) *linegate.Subscriber {
 // onLine returns a subscriber without a password who is known by circuit alone.
 func onLine(tenant, username string, circuit linegate.Octets) *linegate.Subscriber {
 	return &linegate.Subscriber{Tenant: tenant, Username: username, Profile: &linegate.NetworkProfile{CircuitID: circuit}}
+}
+
+func testID(t *testing.T, e engine) {
+	id, err := e.ID(within(t))
+	require.NoError(t, err)
+	require.Len(t, id, 36)
+	e.tenants(t, "demo")
+	again, err := e.ID(within(t))
+	require.NoError(t, err)
+	require.Equal(t, id, again)
 }

@@ -25,8 +25,11 @@ type Config struct {
 	Cache      Cache
 	Auth       Auth
 	Accounting Accounting
-	VOLTHA     VOLTHA
-	GenieACS   GenieACS
+	Retention  Retention
+	// Provisioning is what orders work with.
+	Provisioning Provisioning
+	VOLTHA       VOLTHA
+	GenieACS     GenieACS
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string
@@ -71,7 +74,16 @@ type Auth struct {
 	HashWorkers       int           // slow password hashes at a time
 }
 
-// Accounting bounds what waits to be recorded.
+// Accounting bounds what waits to be recorded, and how long a session may be silent.
 type Accounting struct {
-	Queue int // events
+	Queue          int    // events
+	StaleIntervals int    // interim intervals; 0: sessions never go stale
+	Spool          string // folder for what waits while the store is away; empty: none
+	SpoolMaxBytes  int64
+}
+
+// Retention says for how long records are kept; 0: for ever.
+type Retention struct {
+	Events   time.Duration // accounting as it came
+	Sessions time.Duration // after their end
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,11 @@ var envReplacer = strings.NewReplacer(".", "_", "-", "_")
 // Keys returns all settings in the order of the example. This table is the only
 // place where a setting gets its name, default and range.
 func Keys() []Key {
-	return append([]Key{
+	return slices.Concat(serverKeys(), provisioningKeys(), equipmentKeys())
+}
+
+func serverKeys() []Key {
+	return []Key{
 		addressesKey("listen.auth", ":1812", "where Access-Requests are received, over UDP",
 			func(c *Config) *[]string { return &c.Listen.Auth }),
 		addressesKey("listen.acct", ":1813", "where Accounting-Requests are received, over UDP",
@@ -109,9 +114,24 @@ func Keys() []Key {
 			func(c *Config) *int { return &c.Auth.HashWorkers }),
 		countKey("accounting.queue", "65536", 64, 1<<22, "accounting events that may wait to be recorded; more are dropped, so that the NAS sends them again",
 			func(c *Config) *int { return &c.Accounting.Queue }),
+		countKey("accounting.stale_intervals", "3", 0, 1000, "interim intervals that a session may be silent before it counts as over, with the cause Stale; 0: for ever",
+			func(c *Config) *int { return &c.Accounting.StaleIntervals }),
+		key("accounting.spool", "", "a path; off (default: SQLite's with .spool at its end)",
+			"a folder on a local disk, for this server alone, that keeps accounting while the store is away; beside PostgreSQL the default is /var/lib/linegate/spool",
+			func(c *Config, text string) bool { c.Accounting.Spool = text; return true }),
+		key("accounting.spool_max_bytes", "1GiB", "16MiB to 1TiB, as octets or with KiB, MiB, GiB, TiB",
+			"what that folder may take; when it is full, no accounting is acknowledged until the store is back",
+			func(c *Config, text string) (ok bool) {
+				c.Accounting.SpoolMaxBytes, ok = octets(text, 16<<20, 1<<40)
+				return ok
+			}),
+		daysKey("retention.events", "90d", "how long accounting is kept as it came; 0: for ever",
+			func(c *Config) *time.Duration { return &c.Retention.Events }),
+		daysKey("retention.sessions", "400d", "how long sessions are kept after their end; 0: for ever",
+			func(c *Config) *time.Duration { return &c.Retention.Sessions }),
 		key("apply_on_first_start", "", "a path (default: none)", "a file for `linegate apply` that serve applies when the store is empty",
 			func(c *Config, text string) bool { c.ApplyOnFirstStart = text; return true }),
-	}, equipmentKeys()...)
+	}
 }
 
 var logLevels = map[string]slog.Level{
@@ -188,6 +208,15 @@ func durationKey(name, fallback string, least, most time.Duration, allowed, abou
 		value, err := time.ParseDuration(text)
 		*at(c) = value
 		return err == nil && value >= least && value <= most
+	})
+}
+
+// daysKey is how long something is kept, a day or more; 0 is for ever.
+func daysKey(name, fallback, about string, at func(*Config) *time.Duration) Key {
+	return key(name, fallback, "0, or 1d to 36500d; also in hours, e.g. 36h", about, func(c *Config, text string) bool {
+		value, ok := days(text)
+		*at(c) = value
+		return ok && (value == 0 || value >= day && value <= 36500*day)
 	})
 }
 

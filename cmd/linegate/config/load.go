@@ -70,6 +70,14 @@ func (c *Config) settlePaths() {
 	case c.Snapshot == "" && !embedded:
 		c.Snapshot = "/var/lib/linegate/linegate.snapshot"
 	}
+	switch {
+	case c.Accounting.Spool == "off":
+		c.Accounting.Spool = ""
+	case c.Accounting.Spool == "" && embedded:
+		c.Accounting.Spool = sqlite + ".spool"
+	case c.Accounting.Spool == "":
+		c.Accounting.Spool = "/var/lib/linegate/spool"
+	}
 }
 
 func read(path string) ([]byte, error) {

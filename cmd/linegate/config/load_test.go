@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,7 +60,8 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, 4096, none.Auth.Pending)
 	assert.Positive(t, none.Auth.Sockets)
 	assert.Positive(t, none.Auth.HashWorkers)
-	assert.Equal(t, 65536, none.Accounting.Queue)
+	assert.Equal(t, Accounting{Queue: 65536, StaleIntervals: 3, Spool: "/var/lib/linegate/linegate.db.spool", SpoolMaxBytes: 1 << 30}, none.Accounting)
+	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
 	assert.Empty(t, none.ApplyOnFirstStart)
 	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second}, none.VOLTHA)
 	assert.Equal(t, GenieACS{Expiry: 168 * time.Hour}, none.GenieACS)
@@ -82,10 +84,36 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		VendorPEN:  1<<24 - 1,
 		Cache:      Cache{MaxBytes: 1 << 20, NegativeTTL: time.Second, FailStatic: 8760 * time.Hour},
 		Auth:       Auth{ReplyCacheTTL: 30 * time.Second, ReplyCacheEntries: 1024, Sockets: 4, Pending: 1, HashWorkers: 2},
-		Accounting: Accounting{Queue: 64}, ApplyOnFirstStart: "testdata/demo.yaml",
+		Accounting: Accounting{Queue: 64, Spool: "/var/spool/linegate", SpoolMaxBytes: 16 << 20}, Retention: Retention{Events: 36 * time.Hour, Sessions: 730 * day}, ApplyOnFirstStart: "testdata/demo.yaml",
+		Provisioning: Provisioning{
+			NetBox: NetBox{URL: "https://netbox.example.net", TokenFile: "/etc/linegate/netbox.token", Pools: []AddressPool{
+				{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/16")},
+				{Tenant: "acme", Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8:200::/40"), VRF: "blue", Length: 48},
+			}},
+			Quarantine: 7 * day, Parallel: 4,
+			Features: Features{AllowIPv4Only: true, Option82Default: linegate.Option82Enforce},
+			Tenants:  []TenantFeature{{"acme", "enable_ipv6_pd", "true"}, {"acme", "option82_default_policy", "ignore"}},
+		},
 		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond},
 		GenieACS: GenieACS{URL: "https://acs.example.net/nbi", Username: "linegate", Password: "s3cret", Token: "t0ken", Models: "/etc/linegate/models", Expiry: time.Hour},
 	}, full)
+	assert.Equal(t, Features{AllowIPv4Only: true, Option82Default: linegate.Option82Ignore, IPv6PD: true}, full.Provisioning.FeaturesOf("acme"))
+	assert.Equal(t, full.Provisioning.Features, full.Provisioning.FeaturesOf("other"))
+}
+
+func TestPoolsAndSwitchesThatAreNotAllowedAreNamed(t *testing.T) {
+	for _, pool := range []string{"ipv4", "ipv5 100.64.0.0/16", "ipv4 100.64.0.1/16", "ipv4 2001:db8::/64", "ipv6 100.64.0.0/16",
+		"ipv4 100.64.0.0/16 length=24", "delegated_prefix 2001:db8::/40 length=40", "delegated_prefix 2001:db8::/40 size=56", "ipv4 100.64.0.0/16 vrf="} {
+		t.Setenv("LINEGATE_PROVISIONING_NETBOX_POOLS", pool)
+		_, err := Load("")
+		require.ErrorContains(t, err, "is not allowed", pool)
+	}
+	t.Setenv("LINEGATE_PROVISIONING_NETBOX_POOLS", "")
+	for _, own := range []string{"acme", "acme enable_ipv6_pd", "acme enable_ipv6_pd=yes", "acme enable_magic=true", "acme option82_default_policy=", " enable_ipv6_pd=true"} {
+		t.Setenv("LINEGATE_PROVISIONING_TENANTS", own)
+		_, err := Load("")
+		require.ErrorContains(t, err, "is not allowed", own)
+	}
 }
 
 func TestListsAnchorsAndOff(t *testing.T) {
@@ -132,6 +160,22 @@ func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 	assert.Equal(t, "/etc/linegate/key", c.KeyFile, "an empty variable overrides nothing")
 	assert.Equal(t, slog.LevelWarn, c.Log.Level)
 	assert.Equal(t, 4, c.Auth.Sockets, "the file still counts where there is no variable")
+}
+
+func TestTheSpoolLiesBesideTheStoreUnlessItIsNamedOrOff(t *testing.T) {
+	t.Setenv("LINEGATE_KEY_FILE", "/etc/linegate/key")
+	for named, expected := range map[string]string{"": "var/x.db.spool", "off": "", "elsewhere": "elsewhere"} {
+		t.Setenv("LINEGATE_STORE", "sqlite:var/x.db")
+		t.Setenv("LINEGATE_ACCOUNTING_SPOOL", named)
+		c, err := Load("")
+		require.NoError(t, err)
+		assert.Equal(t, expected, c.Accounting.Spool)
+	}
+	t.Setenv("LINEGATE_STORE", "postgres://db.example.net/linegate")
+	t.Setenv("LINEGATE_ACCOUNTING_SPOOL", "")
+	c, err := Load("")
+	require.NoError(t, err)
+	assert.Equal(t, "/var/lib/linegate/spool", c.Accounting.Spool)
 }
 
 func TestABadVariableIsNamedAfterTheMistakesOfTheFile(t *testing.T) {

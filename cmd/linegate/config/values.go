@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // hostRule is a host name as RFC 1123 has it, roughly: it is the resolver that
@@ -38,6 +39,18 @@ func isAddress(text string) bool {
 func number(text string, least, most uint64) (uint64, bool) {
 	value, err := strconv.ParseUint(text, 10, 64)
 	return value, err == nil && value >= least && value <= most
+}
+
+const day = 24 * time.Hour
+
+// days reads a duration in days, e.g. 90d, or as time.ParseDuration does.
+func days(text string) (time.Duration, bool) {
+	if digits, found := strings.CutSuffix(text, "d"); found {
+		count, ok := number(digits, 0, 100_000)
+		return time.Duration(count) * day, ok
+	}
+	value, err := time.ParseDuration(text)
+	return value, err == nil
 }
 
 // octets reads a number of octets in [least, most], with or without a binary unit.

@@ -147,8 +147,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Before != nil && s.Before(w, r) {
 		return
 	}
-	answer := s.answer(r)
-	if s.After != nil && s.After(w, r) {
+	answer, after := s.answer(r)
+	if after != nil && after(w, r) {
 		return
 	}
 	maps.Copy(w.Header(), answer.header)
@@ -160,9 +160,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) answer(r *http.Request) recorder {
+// answer carries a request out. Who is to see it afterwards may change meanwhile.
+func (s *Server) answer(r *http.Request) (recorder, func(http.ResponseWriter, *http.Request) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.carryOut(r), s.After
+}
+
+func (s *Server) carryOut(r *http.Request) recorder {
 	switch {
 	case !strings.HasSuffix(r.URL.Path, "/") && s.since(4, 5, 9):
 		return detail(404, "Not found.")
@@ -531,4 +536,11 @@ func (s *Server) SetCustom(id int64, field string, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ips[id].custom[field] = value
+}
+
+// SetAfter replaces After while the server runs.
+func (s *Server) SetAfter(after func(http.ResponseWriter, *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.After = after
 }

@@ -41,17 +41,31 @@ func admit(octets []byte) []byte {
 	return reply(octets, wire.AccessReject)
 }
 
-func flood(address string) *Flood {
-	return &Flood{
-		Server: Server{Address: address, Signer: wire.NewSigner(secret), Timeout: 5 * time.Second},
-		Method: MethodPAP, Subjects: subjects(50), WrongShare: 0.3,
-		Duration: 300 * time.Millisecond, Sockets: 2, Window: 16, Seed: 1,
+// logins is a load of Access-Requests in the closed loop.
+func logins() *Logins {
+	return &Logins{
+		Subjects: subjects(50), Method: MethodPAP, WrongShare: 0.3,
+		Pace: Pace{Duration: 300 * time.Millisecond}, Seed: 1,
 	}
+}
+
+// load asks one server what the source says, from two sockets.
+func load(address string, source func(socket, sockets int) Source) *Load {
+	return &Load{
+		Auth: []string{address}, Acct: []string{address}, Signer: wire.NewSigner(secret),
+		Timeout: 5 * time.Second, Tries: 1, Sockets: 2, Window: 16, Source: source,
+	}
+}
+
+// flood asks for logins.
+func flood(address string) (*Load, *Logins) {
+	asked := logins()
+	return load(address, asked.Source), asked
 }
 
 func TestAFloodOfAnHonestServerFindsNothingWrong(t *testing.T) {
 	var seen atomic.Int64
-	f := flood(respond(t, func(octets []byte) []byte { seen.Add(1); return admit(octets) }))
+	f, asked := flood(respond(t, func(octets []byte) []byte { seen.Add(1); return admit(octets) }))
 	var last Counts
 	f.Observe = func(_ time.Duration, counts Counts) { last = counts }
 	result, err := f.Run(t.Context())
@@ -66,12 +80,12 @@ func TestAFloodOfAnHonestServerFindsNothingWrong(t *testing.T) {
 	assert.Greater(t, result.Sent, uint64(100))
 	assert.InDelta(t, 0.3, float64(result.Rejects)/float64(result.Sent), 0.15)
 	assert.Equal(t, result.Counts, last, "the observer sees the end")
-	assert.GreaterOrEqual(t, result.Elapsed, f.Duration)
+	assert.GreaterOrEqual(t, result.Elapsed, asked.Pace.Duration)
 }
 
 func TestAFloodFindsWrongAnswers(t *testing.T) {
 	t.Run("a server that lets everybody in", func(t *testing.T) {
-		f := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessAccept) }))
+		f, _ := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessAccept) }))
 		result, err := f.Run(t.Context())
 		require.NoError(t, err)
 		assert.Positive(t, result.WrongAccepts)
@@ -79,22 +93,22 @@ func TestAFloodFindsWrongAnswers(t *testing.T) {
 		assert.Equal(t, result.WrongAccepts, result.Wrong())
 	})
 	t.Run("a server that lets nobody in", func(t *testing.T) {
-		f := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessReject) }))
+		f, _ := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessReject) }))
 		result, err := f.Run(t.Context())
 		require.NoError(t, err)
 		assert.Positive(t, result.WrongRejects)
 		assert.Zero(t, result.WrongAccepts)
 	})
 	t.Run("a server that asks back", func(t *testing.T) {
-		f := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessChallenge) }))
+		f, _ := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessChallenge) }))
 		result, err := f.Run(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, result.Sent, result.Wrong())
 	})
 	t.Run("a policy that lets wrong lines in", func(t *testing.T) {
-		f := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessAccept) }))
-		for i := range f.Subjects {
-			f.Subjects[i].AcceptWrong = true
+		f, asked := flood(respond(t, func(octets []byte) []byte { return reply(octets, wire.AccessAccept) }))
+		for i := range asked.Subjects {
+			asked.Subjects[i].AcceptWrong = true
 		}
 		result, err := f.Run(t.Context())
 		require.NoError(t, err)
@@ -103,7 +117,7 @@ func TestAFloodFindsWrongAnswers(t *testing.T) {
 }
 
 func TestAFloodCountsBadRepliesAndTimeouts(t *testing.T) {
-	f := flood(respond(t, func(octets []byte) []byte {
+	f, asked := flood(respond(t, func(octets []byte) []byte {
 		if octets[1]%2 == 0 {
 			return []byte("short")
 		}
@@ -111,7 +125,7 @@ func TestAFloodCountsBadRepliesAndTimeouts(t *testing.T) {
 		forged[4] ^= 1
 		return forged
 	}))
-	f.Sockets, f.Window, f.Duration, f.Server.Timeout = 1, 4, 100*time.Millisecond, 50*time.Millisecond
+	f.Sockets, f.Window, asked.Pace.Duration, f.Timeout = 1, 4, 100*time.Millisecond, 50*time.Millisecond
 	result, err := f.Run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, result.Sent, result.Timeouts)
@@ -123,7 +137,7 @@ func TestAFloodCountsBadRepliesAndTimeouts(t *testing.T) {
 func TestAFloodKnowsLateAnswers(t *testing.T) {
 	var late atomic.Uint64
 	unanswered := map[byte][]byte{} // by identifier
-	f := flood(respond(t, func(octets []byte) []byte {
+	f, asked := flood(respond(t, func(octets []byte) []byte {
 		before := unanswered[octets[1]]
 		unanswered[octets[1]] = bytes.Clone(octets)
 		if before == nil {
@@ -132,7 +146,7 @@ func TestAFloodKnowsLateAnswers(t *testing.T) {
 		late.Add(1)
 		return admit(before) // given up on, and its identifier taken by what comes now
 	}))
-	f.Sockets, f.Window, f.Duration, f.Server.Timeout = 1, 150, 200*time.Millisecond, 40*time.Millisecond
+	f.Sockets, f.Window, asked.Pace.Duration, f.Timeout = 1, 150, 700*time.Millisecond, 300*time.Millisecond
 	result, err := f.Run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, result.Sent, result.Timeouts)
@@ -143,14 +157,14 @@ func TestAFloodKnowsLateAnswers(t *testing.T) {
 
 func TestAFloodKnowsRepeatedAnswers(t *testing.T) {
 	var answered []byte
-	f := flood(respond(t, func(octets []byte) []byte {
+	f, asked := flood(respond(t, func(octets []byte) []byte {
 		if answered == nil {
 			answered = bytes.Clone(octets)
 			return admit(octets)
 		}
 		return admit(answered)
 	}))
-	f.Sockets, f.Window, f.Duration, f.Server.Timeout = 1, 1, 200*time.Millisecond, 50*time.Millisecond
+	f.Sockets, f.Window, asked.Pace.Duration, f.Timeout = 1, 1, 200*time.Millisecond, 50*time.Millisecond
 	result, err := f.Run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, uint64(1), result.Answered())
@@ -163,30 +177,37 @@ func TestAFloodGoesOnWhereNobodyListens(t *testing.T) {
 	require.NoError(t, err)
 	address := conn.LocalAddr().String()
 	conn.Close()
-	f := flood(address)
-	f.Duration, f.Server.Timeout = 100*time.Millisecond, 50*time.Millisecond
+	f, asked := flood(address)
+	asked.Pace.Duration, f.Timeout = 100*time.Millisecond, 50*time.Millisecond
 	result, err := f.Run(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, result.Sent, result.Timeouts)
 }
 
-func TestAFloodWorksOverIPv6(t *testing.T) {
-	_, _, err := dialBatch("[::1]:1")
-	assert.NoError(t, err)
+func TestALoadAsksOneFamilyOnly(t *testing.T) {
+	servers, err := resolve([]string{"[::1]:1", "127.0.0.1:1"})
+	require.NoError(t, err)
+	network, err := family(servers[:1])
+	require.NoError(t, err)
+	assert.Equal(t, "udp6", network)
+	_, err = family(servers)
+	assert.EqualError(t, err, "servers [::1]:1 and 127.0.0.1:1: one is IPv4 and one IPv6, which one socket can't ask")
 }
 
-func TestAFloodNeedsSense(t *testing.T) {
-	for name, spoil := range map[string]func(*Flood){
-		"no subject":         func(f *Flood) { f.Subjects = nil },
-		"no socket":          func(f *Flood) { f.Sockets = 0 },
-		"no window":          func(f *Flood) { f.Window = 0 },
-		"too wide a window":  func(f *Flood) { f.Window = 257 },
-		"an address of none": func(f *Flood) { f.Server.Address = "nowhere" },
+func TestALoadNeedsSense(t *testing.T) {
+	for name, spoil := range map[string]func(*Load){
+		"no socket":                    func(l *Load) { l.Sockets = 0 },
+		"no window":                    func(l *Load) { l.Window = 0 },
+		"too wide a window":            func(l *Load) { l.Window = 257 },
+		"no try":                       func(l *Load) { l.Tries = 0 },
+		"no server":                    func(l *Load) { l.Auth, l.Acct = nil, nil },
+		"an address of none":           func(l *Load) { l.Auth = []string{"nowhere"} },
+		"an accounting server of none": func(l *Load) { l.Acct = []string{"nowhere"} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := flood("127.0.0.1:1")
-			spoil(f)
-			_, err := f.Run(t.Context())
+			l, _ := flood("127.0.0.1:1")
+			spoil(l)
+			_, err := l.Run(t.Context())
 			assert.Error(t, err)
 		})
 	}
@@ -194,8 +215,8 @@ func TestAFloodNeedsSense(t *testing.T) {
 
 func BenchmarkFlood(b *testing.B) {
 	address := respond(b, admit)
-	f := flood(address)
-	f.Duration, f.Window = time.Second, 64
+	f, asked := flood(address)
+	asked.Pace.Duration, f.Window = time.Second, 64
 	for b.Loop() {
 		result, err := f.Run(b.Context())
 		require.NoError(b, err)

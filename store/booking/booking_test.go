@@ -1,0 +1,143 @@
+package booking_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"linegate"
+	"linegate/store/booking"
+)
+
+// memory is an engine that keeps all in maps and tells what it was asked. What the
+// sessions then look like is for storetest to say, on every engine.
+type memory struct {
+	sessions map[string]linegate.Session
+	recorded map[booking.Key]time.Time
+	asked    []string // steps, in order
+	keys     int      // asked for
+	fails    string   // the step that fails
+}
+
+func newMemory() *memory {
+	return &memory{sessions: map[string]linegate.Session{}, recorded: map[booking.Key]time.Time{}}
+}
+
+var errAway = errors.New("away")
+
+func (m *memory) step(format string, args ...any) error {
+	step := fmt.Sprintf(format, args...)
+	m.asked = append(m.asked, step)
+	if m.fails != "" && strings.HasPrefix(step, m.fails) {
+		return errAway
+	}
+	return nil
+}
+
+func (m *memory) Sessions(names []booking.Name) (found []*linegate.Session, err error) {
+	for _, s := range m.sessions {
+		if slices.Contains(names, booking.Name{NAS: s.NAS, AcctSessionID: s.AcctSessionID}) {
+			found = append(found, &s)
+		}
+	}
+	return found, m.step("sessions of %d", len(names))
+}
+
+func (m *memory) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error) {
+	found := map[booking.Key]time.Time{}
+	for _, key := range keys {
+		if at, ok := m.recorded[key]; ok {
+			found[key] = at
+		}
+	}
+	m.keys += len(keys)
+	return found, m.step("keys %d", len(keys))
+}
+
+func (m *memory) Write(entries []booking.Entry, sessions []*booking.Session) error {
+	for _, entry := range entries {
+		m.recorded[entry.Key] = entry.Event.At
+	}
+	for _, s := range sessions {
+		m.sessions[s.ID] = s.Session
+	}
+	return m.step("write %d and %d", len(entries), len(sessions))
+}
+
+func (m *memory) CloseAll(nas linegate.NASKey, _ time.Time) error {
+	return m.step("close %s", nas.Name)
+}
+
+var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func event(status linegate.AcctStatus, id string, lasted time.Duration, octets uint64) linegate.AccountingEvent {
+	return linegate.AccountingEvent{Status: status, AcctSessionID: id, At: epoch.Add(lasted), ReceivedAt: epoch.Add(lasted),
+		NAS:         linegate.NASKey{Tenant: "demo", Name: "bng", Address: netip.MustParseAddr("192.0.2.1")},
+		SessionTime: uint32(lasted / time.Second), InputOctets: octets}
+}
+
+func TestABatchIsReadOnceAndWrittenOnce(t *testing.T) {
+	m := newMemory()
+	batch := []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0), event(linegate.AcctStart, "b", 0, 0),
+		event(linegate.AcctInterim, "a", time.Minute, 10), event(linegate.AcctInterim, "b", time.Minute, 10)}
+	require.NoError(t, booking.Record(m, batch))
+	assert.Equal(t, []string{"sessions of 2", "write 4 and 2"}, m.asked)
+}
+
+func TestOnlyWhatMayBeRecordedIsAskedFor(t *testing.T) {
+	m := newMemory()
+	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0), event(linegate.AcctInterim, "a", time.Minute, 10)}))
+	m.asked = nil
+	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctInterim, "a", 2*time.Minute, 20)}))
+	assert.Equal(t, []string{"sessions of 1", "write 1 and 1"}, m.asked, "it counts more than was ever recorded")
+	m.asked = nil
+	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctInterim, "a", time.Minute, 10)}))
+	assert.Equal(t, []string{"sessions of 1", "keys 1", "write 0 and 0"}, m.asked, "it may be one that was sent again")
+}
+
+func TestEveryCounterMayTellThatAnEventIsNew(t *testing.T) {
+	for name, count := range map[string]func(*linegate.AccountingEvent){
+		"session time":   func(e *linegate.AccountingEvent) { e.SessionTime++ },
+		"input octets":   func(e *linegate.AccountingEvent) { e.InputOctets++ },
+		"output octets":  func(e *linegate.AccountingEvent) { e.OutputOctets++ },
+		"input packets":  func(e *linegate.AccountingEvent) { e.InputPackets++ },
+		"output packets": func(e *linegate.AccountingEvent) { e.OutputPackets++ },
+	} {
+		m := newMemory()
+		given := event(linegate.AcctInterim, "a", time.Minute, 10)
+		require.NoError(t, booking.Record(m, []linegate.AccountingEvent{given}))
+		count(&given)
+		require.NoError(t, booking.Record(m, []linegate.AccountingEvent{given}))
+		assert.Zero(t, m.keys, name)
+		assert.Len(t, m.recorded, 2, name)
+	}
+}
+
+func TestOnAndOffPartABatch(t *testing.T) {
+	m := newMemory()
+	on := event(linegate.AcctOn, "", time.Minute, 0)
+	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0), on, on, event(linegate.AcctStart, "a", time.Hour, 0)}))
+	assert.Equal(t, []string{"sessions of 1", "write 1 and 1", "keys 1", "write 1 and 0", "close bng", "keys 1"}, m.asked[:6])
+	assert.NoError(t, booking.Record(m, nil))
+}
+
+func TestAnErrorOfTheEngineEndsTheBatch(t *testing.T) {
+	for _, step := range []string{"sessions", "keys", "write", "close"} {
+		m := newMemory()
+		require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0)}))
+		m.fails = step
+		on := event(linegate.AcctOn, "", time.Minute, 0)
+		assert.ErrorIs(t, booking.Record(m, []linegate.AccountingEvent{on, event(linegate.AcctStart, "a", 0, 0)}), errAway, step)
+		m.asked = nil
+		if err := booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0)}); step != "close" {
+			assert.ErrorIs(t, err, errAway, step)
+		}
+	}
+}

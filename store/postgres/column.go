@@ -1,0 +1,181 @@
+package postgres
+
+import (
+	"encoding"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"linegate"
+)
+
+// scanner is a pgx.Row or pgx.Rows.
+type scanner interface{ Scan(columns ...any) error }
+
+// statement is a query and its arguments.
+type statement struct {
+	query string
+	args  []any
+}
+
+// insertRows writes rows in one statement; columns are parted by commas.
+func insertRows(table, columns string, rows [][]any) statement {
+	source, arrays := unnest(rows)
+	return statement{"INSERT INTO " + table + " (" + columns + ") SELECT * FROM " + source, arrays}
+}
+
+// updateRows sets columns of rows in one statement; the last value of a row is the
+// id of the one to change.
+func updateRows(table, columns string, rows [][]any) statement {
+	source, arrays := unnest(rows)
+	values := "v." + strings.ReplaceAll(columns, ", ", ", v.")
+	return statement{"UPDATE " + table + " SET (" + columns + ") = ROW(" + values + ") FROM " + source +
+		" AS v (" + columns + ", row_id) WHERE " + table + ".id = v.row_id", arrays}
+}
+
+// unnest is rows as an item of FROM, with an array for each column. All rows hold
+// the same types: string, int64, bool and []byte.
+func unnest(rows [][]any) (item string, arrays []any) {
+	kinds := make([]string, len(rows[0]))
+	for i, first := range rows[0] {
+		var kind string
+		var array any
+		switch first.(type) {
+		case string:
+			kind, array = "text", columnOf[string](rows, i)
+		case int64:
+			kind, array = "int8", columnOf[int64](rows, i)
+		case bool:
+			kind, array = "bool", columnOf[bool](rows, i)
+		case []byte:
+			kind, array = "bytea", columnOf[[]byte](rows, i)
+		}
+		kinds[i], arrays = "$"+strconv.Itoa(i+1)+"::"+kind+"[]", append(arrays, array)
+	}
+	return "unnest(" + strings.Join(kinds, ", ") + ")", arrays
+}
+
+func columnOf[T any](rows [][]any, i int) []T {
+	column := make([]T, len(rows))
+	for n, row := range rows {
+		column[n] = row[i].(T)
+	}
+	return column
+}
+
+// micros is a time as a column holds it: the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// timeColumn reads what micros wrote.
+type timeColumn struct{ into *time.Time }
+
+func (c timeColumn) Scan(value any) error {
+	stored, ok := value.(int64)
+	if !ok {
+		return fmt.Errorf("time column holds %T", value)
+	}
+	*c.into = time.Time{}
+	if stored != 0 {
+		*c.into = time.UnixMicro(stored).UTC()
+	}
+	return nil
+}
+
+// seconds is a duration as a column holds it.
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// secondsColumn reads what seconds wrote.
+type secondsColumn struct{ into *time.Duration }
+
+func (c secondsColumn) Scan(value any) error {
+	stored, ok := value.(int64)
+	if !ok {
+		return fmt.Errorf("duration column holds %T", value)
+	}
+	*c.into = time.Duration(stored) * time.Second
+	return nil
+}
+
+// text is an address, prefix or MAC as a column holds it; none is empty. None of
+// those types ever fails to be written.
+func text(value encoding.TextMarshaler) string {
+	written, err := value.MarshalText()
+	if err != nil {
+		return ""
+	}
+	return string(written)
+}
+
+// textColumn reads what text wrote.
+type textColumn struct{ into encoding.TextUnmarshaler }
+
+func (c textColumn) Scan(value any) error {
+	stored, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("text column holds %T", value)
+	}
+	return c.into.UnmarshalText([]byte(stored))
+}
+
+// octetsColumn reads octets from a bytea, which is written from []byte.
+type octetsColumn struct{ into *linegate.Octets }
+
+func (c octetsColumn) Scan(value any) error {
+	stored, ok := value.([]byte)
+	if !ok {
+		return fmt.Errorf("octets column holds %T", value)
+	}
+	*c.into = linegate.Octets(stored)
+	return nil
+}
+
+// counterColumn reads an unsigned counter, which is written as the int64 with the
+// same bits.
+type counterColumn struct{ into *uint64 }
+
+func (c counterColumn) Scan(value any) error {
+	stored, ok := value.(int64)
+	if !ok {
+		return fmt.Errorf("counter column holds %T", value)
+	}
+	*c.into = uint64(stored)
+	return nil
+}
+
+// hexMark begins a text that stands for octets which a text column can't hold.
+const hexMark = `\x`
+
+// told is what somebody told us (a username, an Acct-Session-Id) as a text column
+// holds it. Equal texts stay equal and different ones different.
+func told(text string) string {
+	if utf8.ValidString(text) && !strings.Contains(text, "\x00") && !strings.HasPrefix(text, hexMark) {
+		return text
+	}
+	return hexMark + hex.EncodeToString([]byte(text))
+}
+
+// toldColumn reads what told wrote.
+type toldColumn struct{ into *string }
+
+func (c toldColumn) Scan(value any) error {
+	stored, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("text column holds %T", value)
+	}
+	digits, marked := strings.CutPrefix(stored, hexMark)
+	if !marked {
+		*c.into = stored
+		return nil
+	}
+	octets, err := hex.DecodeString(digits)
+	*c.into = string(octets)
+	return err
+}

@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"linegate"
+)
+
+const (
+	nasColumns = `tenant, name, address, secret, dialect, identify, ` +
+		`require_message_authenticator, limit_proxy_state, learned, allow_mschapv1`
+	selectNAS = `SELECT ` + nasColumns + ` FROM nas `
+	deleteNAS = `DELETE FROM nas WHERE tenant = $1 AND name = $2`
+	oneNAS    = selectNAS + `WHERE tenant = $1 AND name = $2`
+)
+
+// sealedNAS names the row that a shared secret is sealed for.
+func sealedNAS(tenant, name string) string { return "nas/" + tenant + "/" + name }
+
+func (s *Store) nasValues(n *linegate.NAS) []any {
+	names := make([]string, len(n.Identify))
+	for i, identity := range n.Identify {
+		names[i] = string(identity)
+	}
+	return []any{n.Tenant, n.Name, text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
+		told(n.Dialect), strings.Join(names, ","),
+		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1}
+}
+
+func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
+	var (
+		sealed   []byte
+		identify string
+	)
+	err = row.Scan(&n.Tenant, &n.Name, textColumn{&n.Address}, &sealed, toldColumn{&n.Dialect}, &identify,
+		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1)
+	if err != nil {
+		return linegate.NAS{}, fail(err)
+	}
+	for name := range strings.SplitSeq(identify, ",") {
+		n.Identify = append(n.Identify, linegate.Identity(name))
+	}
+	secret, err := s.sealer.Open(sealedNAS(n.Tenant, n.Name), sealed)
+	if err != nil {
+		return linegate.NAS{}, fail(err)
+	}
+	n.Secret = linegate.Secret(secret)
+	return n, nil
+}
+
+// Tenants implements store.Engine, in order of name.
+func (s *Store) Tenants(ctx context.Context) (tenants []linegate.Tenant, err error) {
+	err = s.each(ctx, s.lists, func(row scanner) error {
+		var tenant linegate.Tenant
+		err := row.Scan(&tenant.Name)
+		tenants = append(tenants, tenant)
+		return fail(err)
+	}, `SELECT name FROM tenants ORDER BY name`)
+	if err != nil {
+		return nil, fmt.Errorf("list of tenants: %w", err)
+	}
+	return tenants, nil
+}
+
+// NASes implements store.Engine.
+func (s *Store) NASes(ctx context.Context, tenant string) (found []linegate.NAS, err error) {
+	query, args := selectNAS+`ORDER BY tenant, name`, []any(nil)
+	if tenant != "" {
+		query, args = selectNAS+`WHERE tenant = $1 ORDER BY name`, []any{told(tenant)}
+	}
+	err = s.each(ctx, s.lists, func(row scanner) error {
+		n, err := s.scanNAS(row)
+		found = append(found, n)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list of nas: %w", err)
+	}
+	return found, nil
+}
+
+// NAS implements store.Tx.
+func (u *update) NAS(tenant, name string) (n linegate.NAS, err error) {
+	found := false
+	err = u.w.each(func(row scanner) (err error) {
+		found = true
+		n, err = u.store.scanNAS(row)
+		return err
+	}, oneNAS, told(tenant), told(name))
+	if err == nil && !found {
+		err = linegate.ErrNotFound
+	}
+	if err != nil {
+		return linegate.NAS{}, fmt.Errorf("nas %q of tenant %s: %w", name, tenant, err)
+	}
+	return n, nil
+}
+
+// PutNAS implements store.Tx.
+func (u *update) PutNAS(n linegate.NAS) (linegate.Outcome, error) {
+	n.Normalize()
+	if err := n.Validate(); err != nil {
+		return "", fmt.Errorf("nas %q: %w", n.Name, err)
+	}
+	if err := u.requireTenant(n.Tenant); err != nil {
+		return "", err
+	}
+	if err := u.requireFreeAddress(&n); err != nil {
+		return "", err
+	}
+	stored, err := u.NAS(n.Tenant, n.Name)
+	exists := err == nil
+	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
+		return "", err
+	}
+	n.Learned = linegate.Auto
+	if exists && stored.Secret == n.Secret && stored.Address == n.Address &&
+		stored.RequireMessageAuthenticator == n.RequireMessageAuthenticator {
+		n.Learned = stored.Learned
+	}
+	if !exists {
+		return linegate.Created, u.writeNAS(&n, nil, linegate.Created)
+	}
+	if len(n.Diff(&stored)) == 0 {
+		return linegate.Unchanged, nil
+	}
+	return linegate.Changed, u.writeNAS(&n, &stored, linegate.Changed)
+}
+
+// writeNAS replaces the row of the NAS and says so in the audit trail.
+func (u *update) writeNAS(n, old *linegate.NAS, outcome linegate.Outcome) error {
+	entry, _, err := u.auditOne(linegate.AuditEntry{Kind: linegate.AuditNAS, Tenant: n.Tenant, Name: n.Name,
+		Outcome: outcome, Changes: n.Diff(old)})
+	if err != nil {
+		return err
+	}
+	err = u.w.execAll([]statement{entry, {deleteNAS, []any{n.Tenant, n.Name}},
+		insertRows("nas", nasColumns, [][]any{u.store.nasValues(n)})})
+	if err != nil {
+		return fmt.Errorf("nas %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// requireFreeAddress returns linegate.ErrConflict when another NAS has the
+// address. Whose it is stays within the tenant.
+func (u *update) requireFreeAddress(n *linegate.NAS) error {
+	var tenant, name string
+	err := u.w.row([]any{&tenant, &name}, `SELECT tenant, name FROM nas WHERE address = $1`, text(n.Address))
+	switch {
+	case errors.Is(err, linegate.ErrNotFound), err == nil && tenant == n.Tenant && name == n.Name:
+		return nil
+	case err != nil:
+		return fmt.Errorf("nas %s: %w", n.Name, err)
+	case tenant == n.Tenant:
+		return fmt.Errorf("nas %s: address %s belongs to nas %s: %w", n.Name, n.Address, name, linegate.ErrConflict)
+	}
+	return fmt.Errorf("nas %s: address %s is taken: %w", n.Name, n.Address, linegate.ErrConflict)
+}
+
+// DeleteNAS implements store.Tx.
+func (u *update) DeleteNAS(tenant, name string) error {
+	deleted, err := u.w.execCounted(deleteNAS, told(tenant), told(name))
+	if err == nil && deleted == 0 {
+		err = linegate.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("nas %q of tenant %s: %w", name, tenant, err)
+	}
+	entry, _, err := u.auditOne(linegate.AuditEntry{Kind: linegate.AuditNAS, Tenant: tenant, Name: name, Outcome: linegate.Deleted})
+	if err != nil {
+		return err
+	}
+	return u.w.execAll([]statement{entry})
+}
+
+// LearnNAS implements store.Engine.
+func (s *Store) LearnNAS(ctx context.Context, tenant, name string, learned linegate.Tristate) error {
+	return s.update(ctx, actorServer, func(u *update) error {
+		stored, err := u.NAS(tenant, name)
+		if errors.Is(err, linegate.ErrNotFound) {
+			return nil
+		}
+		if err != nil || !stored.Learns() || learned == stored.Learned {
+			return err
+		}
+		n := stored
+		n.Learned = learned
+		return u.writeNAS(&n, &stored, linegate.Changed)
+	})
+}
