@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"linegate/cmd/linegate/config"
+	"linegate/provisioning"
 	"linegate/provisioning/genieacs"
 	"linegate/provisioning/voltha"
 )
@@ -19,13 +20,18 @@ func openONUs(c config.VOLTHA, logger *slog.Logger) (voltha.Client, error) {
 	})
 }
 
-// openCPE opens the configured GenieACS, or returns nil where there is none.
-func openCPE(c config.GenieACS, logger *slog.Logger) (*genieacs.Client, error) {
+// openCPE opens the configured GenieACS, or returns nil where there is none. It
+// returns the interface, in which a nil client would not be nil.
+func openCPE(c config.GenieACS, logger *slog.Logger) (provisioning.CPE, error) {
 	if c.URL == "" {
 		return nil, nil
 	}
-	return genieacs.Open(genieacs.Config{
+	client, err := genieacs.Open(genieacs.Config{
 		URL: c.URL, Username: c.Username, Password: c.Password, Token: c.Token,
 		Models: c.Models, Expiry: c.Expiry, Logger: logger,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
 }

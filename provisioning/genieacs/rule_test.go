@@ -117,6 +117,7 @@ func TestFormsOfASerial(t *testing.T) {
 		"48575443AABBCC01": {"48575443AABBCC01", "HWTCAABBCC01"},
 		"48575443aabbcc01": {"48575443aabbcc01", "48575443AABBCC01", "HWTCAABBCC01"},
 		"0000000000000001": {"0000000000000001"},
+		"7070707000000000": {"7070707000000000"}, // vendors have capital letters
 		"XR500-0001":       {"XR500-0001"},
 	}
 	for serial, want := range cases {

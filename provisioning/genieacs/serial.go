@@ -15,6 +15,7 @@ var (
 	deviceName = regexp.MustCompile(`^[A-Za-z0-9_.%-]{1,200}$`)
 	serviceID  = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 	ponASCII   = regexp.MustCompile(`^[A-Za-z]{4}[0-9A-Fa-f]{8}$`)
+	vendorID   = regexp.MustCompile(`^[A-Z]{4}$`)
 	ponHex     = regexp.MustCompile(`^[0-9A-Fa-f]{16}$`)
 	objectID   = regexp.MustCompile(`^[0-9a-f]{24}$`)
 )
@@ -36,9 +37,9 @@ func serialForms(serial string) []string {
 		add(strings.ToUpper(hex.EncodeToString([]byte(upper[:4]))) + upper[4:])
 	case ponHex.MatchString(serial):
 		vendor, err := hex.DecodeString(upper[:8])
-		if ascii := string(vendor) + upper[8:]; err == nil && ponASCII.MatchString(ascii) {
+		if err == nil && vendorID.MatchString(string(vendor)) {
 			add(upper)
-			add(ascii)
+			add(string(vendor) + upper[8:])
 		}
 	}
 	return forms
