@@ -45,9 +45,9 @@ generate: tools ## Make the code that is made from $(PROTO)/voltha.proto
 	@$(MAKE) protoc OUT=$(PROTO)
 
 generated: tools ## Fail when the committed code is not what voltha.proto makes
-	@mkdir -p bin/generated
-	@$(MAKE) protoc OUT=bin/generated
-	@for file in bin/generated/*.go; do \
+	@mkdir -p bin/_generated
+	@$(MAKE) protoc OUT=bin/_generated
+	@for file in bin/_generated/*.go; do \
 		diff -u -I '^// .*protoc' "$(PROTO)/$$(basename "$$file")" "$$file" || \
 		{ echo "$(PROTO) is not what its voltha.proto makes: run make generate"; exit 1; }; \
 	done
