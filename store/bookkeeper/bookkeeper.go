@@ -35,10 +35,10 @@ const (
 	// batchSize is how many records go into one transaction, and a shard's more.
 	batchSize = 4096
 	// unhurried is how many notes are recorded at every tick. When there are more,
-	// a tick records only shardsPerTick shards: under a flood a subscriber has many
-	// checks a minute, and one record a minute says the same as many.
+	// only every ticksPerShard-th tick records a shard: under a flood a subscriber has
+	// many checks a minute, and one record in four minutes says the same as many.
 	unhurried     = 8192
-	shardsPerTick = shardCount / 64
+	ticksPerShard = 4
 	// lastFlush is how long the store may take at the end.
 	lastFlush = 5 * time.Second
 )
@@ -52,6 +52,7 @@ type Bookkeeper struct {
 	shards   [shardCount]shard
 	batch    []store.ValidationRecord // Run's, reused
 	next     int                      // Run's: the shard that the next flush begins with
+	hurried  int                      // Run's: ticks since there are more notes than unhurried
 
 	pending  atomic.Int64
 	recorded atomic.Uint64
@@ -145,9 +146,14 @@ func (b *Bookkeeper) flushAndTell(ctx context.Context, wasFailing bool) (failing
 func (b *Bookkeeper) shardsDue() int {
 	pending := b.pending.Load()
 	if pending <= unhurried || pending > int64(b.options.MaxPending)/2 {
+		b.hurried = 0
 		return shardCount
 	}
-	return shardsPerTick
+	b.hurried++
+	if b.hurried%ticksPerShard != 0 {
+		return 0
+	}
+	return 1
 }
 
 // flush records the notes of so many shards, batch by batch, until the first
