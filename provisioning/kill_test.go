@@ -176,11 +176,12 @@ func plotNamed(name string) plot {
 func TestAKilledProcessGoesOnInTheRightDirection(t *testing.T) {
 	var cases, kills atomic.Int32
 	t.Cleanup(func() { t.Logf("%d cases, %d kills", cases.Load(), kills.Load()) })
+	program := buildChild(t)
 	for _, p := range plots() {
 		for _, poison := range []string{"", p.poison} {
 			t.Run(p.name+turned(poison), func(t *testing.T) {
 				t.Parallel()
-				some, killed := killEverywhere(t, p, poison)
+				some, killed := killEverywhere(t, program, p, poison)
 				cases.Add(some)
 				kills.Add(killed)
 			})
@@ -188,7 +189,16 @@ func TestAKilledProcessGoesOnInTheRightDirection(t *testing.T) {
 	}
 }
 
-func killEverywhere(t *testing.T, p plot, poison string) (cases, kills int32) {
+// buildChild builds this test again, without the race detector: a few hundred
+// processes start, and the other tests look for races.
+func buildChild(t *testing.T) (program string) {
+	program = filepath.Join(t.TempDir(), "child")
+	said, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", program, ".").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	return program
+}
+
+func killEverywhere(t *testing.T, program string, p plot, poison string) (cases, kills int32) {
 	m := newMoody()
 	b := newBench(t, m.adjust)
 	require.NoError(t, furnishBusiness(t.Context(), b.store))
@@ -203,7 +213,7 @@ func killEverywhere(t *testing.T, p plot, poison string) (cases, kills int32) {
 
 	host := &Host{world: b.world, killed: map[string]bool{}}
 	address := serveHost(t, host)
-	ended, kills := runChildren(t, fmt.Sprintf("%q %q %q %q %d %d", b.folder, address, p.name, poison, first, last))
+	ended, kills := runChildren(t, program, fmt.Sprintf("%q %q %q %q %d %d", b.folder, address, p.name, poison, first, last))
 	for i, what := range killCases(first, last) {
 		cases++
 		username := killedName(p, poison, i)
@@ -242,10 +252,10 @@ func serveHost(t *testing.T, host *Host) string {
 
 // runChildren starts one process after the other until one gets through, and
 // returns how the orders ended, and how many processes were killed.
-func runChildren(t *testing.T, work string) (ended map[string]linegate.OrderState, kills int32) {
+func runChildren(t *testing.T, program, work string) (ended map[string]linegate.OrderState, kills int32) {
 	ended = map[string]linegate.OrderState{}
 	for {
-		command := exec.CommandContext(t.Context(), os.Args[0])
+		command := exec.CommandContext(t.Context(), program)
 		command.Env = append(os.Environ(), killWork+"="+work)
 		command.WaitDelay = time.Minute
 		var output bytes.Buffer

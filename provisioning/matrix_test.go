@@ -236,24 +236,48 @@ func turned(poison string) string {
 	return " and back"
 }
 
-// mishaps tries each mishap at each call, and returns how many cases that were.
-func (b *bench) mishaps(m *moody, p plot, poison string) (cases int32) {
+// mishaps tries each mishap at each call, and returns how many cases that were. All
+// orders are under way at once.
+func (b *bench) mishaps(m *moody, p plot, poison string) int32 {
 	first, last := b.span(m, p, poison)
+	cases := map[string]mood{}
 	for at := first; at <= last; at++ {
 		for _, what := range []mishap{refusal, timeout, lostAnswer} {
-			cases++
-			username := fmt.Sprintf("%s-%d-%d-%d", p.name, len(poison), at, len(what))
-			b.prepare(p, username)
-			before := traceOf(b.Context(), b.T, b.store, b.world, username)
-			ended := b.act(m, p, username, mood{At: at, Mishap: what, Poison: poison})
-			label := fmt.Sprintf("%s%s: %s at call %d of %v", p.name, turned(poison), what, at, m.made(username))
-			checkEnd(b.Context(), b.T, b.store, b.world, p, username, before, ended.State, label)
-			if poison != "" {
-				assert.Equal(b, linegate.OrderUndone, ended.State, label)
-			}
+			cases[fmt.Sprintf("%s-%d-%d-%d", p.name, len(poison), at, len(what))] = mood{At: at, Mishap: what, Poison: poison}
 		}
 	}
-	return cases
+	for _, earlier := range p.before {
+		for _, standing := range b.all(cases, earlier) {
+			require.Equal(b, linegate.OrderDone, standing.State, "%+v", standing)
+		}
+	}
+	before := map[string]trace{}
+	for username, now := range cases {
+		before[username] = traceOf(b.Context(), b.T, b.store, b.world, username)
+		m.watch(username, OrderID(p.order(username)), []string{serviceID(tenant + "/p-" + username)}, now)
+	}
+	for username, ended := range b.all(cases, p.order) {
+		label := fmt.Sprintf("%s%s: %s at call %d of %v", p.name, turned(poison), cases[username].Mishap, cases[username].At, m.made(username))
+		checkEnd(b.Context(), b.T, b.store, b.world, p, username, before[username], ended.State, label)
+		if poison != "" {
+			assert.Equal(b, linegate.OrderUndone, ended.State, label)
+		}
+	}
+	return int32(len(cases))
+}
+
+// all carries out the same order for every username, and returns how they ended.
+func (b *bench) all(cases map[string]mood, order func(string) linegate.Order) map[string]Standing {
+	b.Helper()
+	ended := map[string]Standing{}
+	for username := range cases {
+		_, err := b.engine.Submit(b.Context(), order(username))
+		require.NoError(b, err)
+	}
+	for username := range cases {
+		ended[username] = b.settle(OrderID(order(username)))
+	}
+	return ended
 }
 
 // span runs the plot without a mishap, checks it, and returns the first and the
