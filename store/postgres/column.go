@@ -104,23 +104,23 @@ func (c secondsColumn) Scan(value any) error {
 	return nil
 }
 
-// text is an address, prefix or MAC as a column holds it; none is empty. None of
-// those types ever fails to be written.
+// text is an address, prefix, MAC or list as a column holds it; none is empty. None
+// of those types ever fails to be written. A list may hold what somebody told us.
 func text(value encoding.TextMarshaler) string {
 	written, err := value.MarshalText()
 	if err != nil {
 		return ""
 	}
-	return string(written)
+	return told(string(written))
 }
 
 // textColumn reads what text wrote.
 type textColumn struct{ into encoding.TextUnmarshaler }
 
 func (c textColumn) Scan(value any) error {
-	stored, ok := value.(string)
-	if !ok {
-		return fmt.Errorf("text column holds %T", value)
+	var stored string
+	if err := (toldColumn{&stored}).Scan(value); err != nil {
+		return err
 	}
 	return c.into.UnmarshalText([]byte(stored))
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -262,6 +263,10 @@ func TestWhatWasToldComesBackAndStaysDistinct(t *testing.T) {
 		require.NoError(t, toldColumn{&back}.Scan(kept))
 		assert.Equal(t, given, back)
 	}
+	attributes, back := linegate.Attributes{"Reply-Message = \x00\xff"}, linegate.Attributes{}
+	require.NoError(t, textColumn{&back}.Scan(text(attributes)))
+	assert.Equal(t, attributes, back)
+	assert.True(t, utf8.ValidString(text(attributes)))
 }
 
 func FuzzTold(f *testing.F) {
@@ -404,6 +409,80 @@ func TestAnOlderSchemaIsBroughtUpOnlyWhenAsked(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Migrate(t.Context(), dsn, other)
 	assert.ErrorContains(t, err, "another key")
+}
+
+func TestMigrationGivesThoseWhoWereThereTheFormOfTheirLine(t *testing.T) {
+	s := newStore(t)
+	const many = bulkPage + 1 // more than a page
+	subs := make([]*linegate.Subscriber, many)
+	for i := range many {
+		subs[i] = &linegate.Subscriber{Tenant: "demo", Username: fmt.Sprint("user", i),
+			Profile: &linegate.NetworkProfile{CircuitID: linegate.Octets(fmt.Sprint("Line ", i))}}
+	}
+	require.NoError(t, s.Update(t.Context(), "test", func(tx store.Tx) error {
+		_, err := tx.PutTenant(linegate.Tenant{Name: "demo"})
+		_, put := tx.PutSubscribers(subs)
+		return errors.Join(err, put)
+	}))
+	s.mustExec(t, `UPDATE subscribers SET circuit_key = ''`)
+	require.NoError(t, s.write(t.Context(), s.updates, (*writing).fillCircuitKeys))
+	for _, i := range []int{0, bulkPage - 1, bulkPage} {
+		found, err := s.Lookup(t.Context(), linegate.NewKey("demo", linegate.ByLineForm, fmt.Sprint("line ", i)))
+		require.NoError(t, err)
+		require.NotNil(t, found.Subscriber)
+		assert.Equal(t, subs[i].Username, found.Subscriber.Username)
+	}
+	left, err := s.count(t.Context(), `SELECT count(*) FROM subscribers WHERE circuit_key = ''`)
+	require.NoError(t, err)
+	assert.Zero(t, left)
+}
+
+func TestJournalsThatAreTooOldMakeRoom(t *testing.T) {
+	s := newStore(t)
+	now := today(s)
+	begin := func(key string) {
+		first, _, err := s.BeginChanges(t.Context(), key, "disconnect")
+		require.NoError(t, err)
+		assert.True(t, first)
+		require.NoError(t, s.RecordChanges(t.Context(), key, []linegate.ChangeRecord{{SessionID: "a", At: now}}))
+	}
+	begin("old")
+	s.now = func() time.Time { return now.Add(journalKept) }
+	begin("young")
+	s.now = func() time.Time { return now.Add(journalKept + time.Second) }
+	begin("new")
+	begin("old")
+	assert.NoError(t, s.RecordChanges(t.Context(), "none was sent", nil))
+	failed := errors.New("enough")
+	assert.ErrorIs(t, s.EachChangeRecord(t.Context(), "young", func(linegate.ChangeRecord) error { return failed }), failed)
+	s.mustExec(t, `UPDATE change_records SET session_id = '\x0'`)
+	assert.Error(t, s.EachChangeRecord(t.Context(), "young", func(linegate.ChangeRecord) error { return nil }))
+}
+
+func TestOfALineThatManyHaveTwoAreRead(t *testing.T) {
+	s := newStore(t)
+	s.mustExec(t, `INSERT INTO subscriber_lines SELECT 'id' || n, 'demo', 'shared', 'shared' FROM generate_series(1, 5000) n`)
+	for _, column := range []string{"circuit_id", "circuit_key"} {
+		plan := s.plan(t, "ANALYZE, TIMING OFF", lineQuery(column), "demo", []byte("shared"))
+		assert.NotRegexp(t, `actual rows=[0-9]{2,}`, plan)
+		assert.Regexp(t, `subscribers_pkey.*\n.*Index Cond: \(id = `, plan)
+		assert.NotContains(t, plan, "Filter:")
+	}
+}
+
+func TestOldJournalsAreDroppedByTheirKeys(t *testing.T) {
+	s := newStore(t)
+	assert.Regexp(t, `change_records_pkey.*\n.*Index Cond: \(key = ANY`, s.plan(t, "COSTS off", dropRecords, int64(1)))
+}
+
+// plan tells how PostgreSQL answers what a request asks.
+func (s *Store) plan(t *testing.T, options, query string, args ...any) string {
+	t.Helper()
+	rows, err := s.lookups.Query(t.Context(), "EXPLAIN ("+options+") "+query, args...)
+	require.NoError(t, err)
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return strings.Join(plan, "\n")
 }
 
 func TestADatabaseThatKeepsTextOtherwiseIsRefused(t *testing.T) {

@@ -16,7 +16,7 @@ const journalKept = 30 * 24 * time.Hour
 const (
 	beginJournal = `INSERT INTO change_journals (key, what, begun_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
 	journalOf    = `SELECT what FROM change_journals WHERE key = $1`
-	dropRecords  = `DELETE FROM change_records WHERE key IN (SELECT key FROM change_journals WHERE begun_at < $1)`
+	dropRecords  = `DELETE FROM change_records WHERE key = ANY (ARRAY(SELECT key FROM change_journals WHERE begun_at < $1))`
 	dropJournals = `DELETE FROM change_journals WHERE begun_at < $1`
 
 	recordColumns = `key, session_id, result, cause, disconnected, at`
