@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"linegate"
@@ -20,21 +21,21 @@ import (
 // liveChanges is all of a server that changes live sessions: the sender, the relay
 // for other systems in front of it, and the pushes of tenants that want them.
 type liveChanges struct {
-	engine  store.Engine
-	logger  *telemetry.Logger
-	metrics *telemetry.Metrics
-	sender  *coa.Sender
-	relay   *coa.Relay
-	sockets []*net.UDPConn
-	pusher  *pusher
-	pushed  int64         // the revision up to which changes were looked at
-	wake    chan struct{} // holds one: the feed has something new
+	engine   store.Engine
+	logger   *telemetry.Logger
+	metrics  *telemetry.Metrics
+	sender   *coa.Sender
+	relay    *coa.Relay
+	sockets  []*net.UDPConn
+	settings atomic.Pointer[linegate.Settings] // reload replaces them
+	pushed   int64                             // the revision up to which changes were looked at
+	wake     chan struct{}                     // holds one: the feed has something new
 }
 
 // newLiveChanges opens the relay's sockets.
 func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine, logger *telemetry.Logger, metrics *telemetry.Metrics) (*liveChanges, error) {
-	l := &liveChanges{engine: engine, logger: logger, metrics: metrics, wake: make(chan struct{}, 1),
-		pusher: &pusher{engine: engine, settings: cfg.Policy}}
+	l := &liveChanges{engine: engine, logger: logger, metrics: metrics, wake: make(chan struct{}, 1)}
+	l.settings.Store(&cfg.Policy)
 	options, err := coaOptions(cfg)
 	if err != nil {
 		return nil, err
@@ -202,7 +203,8 @@ func (l *liveChanges) pushPage(ctx context.Context) (more bool, err error) {
 		pushing[tenant.Name] = tenant.PushChanges
 	}
 	from := l.pushed
-	orders, newest, err := l.pusher.since(ctx, from, func(entry *linegate.AuditEntry) bool { return pushing[entry.Tenant] })
+	p := &pusher{engine: l.engine, settings: *l.settings.Load()}
+	orders, newest, err := p.since(ctx, from, func(entry *linegate.AuditEntry) bool { return pushing[entry.Tenant] })
 	l.pushed = newest
 	if len(orders) > 0 {
 		tally, _ := (&coa.Mass{Changer: l.sender}).Run(ctx, orders) // without a journal nothing fails

@@ -357,6 +357,7 @@ func (d *daemon) reload() {
 	}
 	d.level.Set(fresh.Log.Level)
 	d.server.SetSettings(fresh.Policy)
+	d.live.settings.Store(&fresh.Policy)
 	d.server.LogEveryValidation(fresh.Log.Option82Validation == config.LogAllChecks)
 
 	applied := d.cfg
