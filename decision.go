@@ -98,6 +98,12 @@ type Decision struct {
 	MSCHAP2    MSCHAP2Reply // zero unless Accept and the method is MS-CHAPv2
 }
 
+// OnSharedLine reports whether the request came from a line that several
+// subscribers have, where that is what was looked for.
+func (d *Decision) OnSharedLine() bool {
+	return d.LineShared || d.Reason == ReasonAmbiguousIdentity && d.FoundBy == ByCircuit
+}
+
 // MSCHAP2Reply is what a client needs to trust the server and to derive the
 // keys of MPPE (RFC 2759 section 5, RFC 3079 section 3).
 type MSCHAP2Reply struct {

@@ -145,33 +145,21 @@ func (x *exchange) reply(request *linegate.Request, decision *linegate.Decision,
 // bookkeeping. None of it waits.
 func (s *Server) observe(x *exchange, request *linegate.Request, decision *linegate.Decision, now time.Time) {
 	x.client.tenant.Decision(decision, now.Sub(x.received))
-	s.observeLine(x, request, decision, now)
-	check := decision.Option82.Result
-	if check == "" {
-		return
+	if request.Line.Conflict != "" {
+		s.observeConflict(x, request, now)
 	}
-	s.bookkeeper.Validated(decision.Subscriber.ID, now, check)
-	if s.logEvery.Load() || (check != linegate.Option82Match && check != linegate.Option82Ignored) {
-		telemetry.Option82Validation(s.working, s.options.Logger, request, decision)
+	s.lines.Decided(s.working, request, decision, now)
+	if check := decision.Option82.Result; check != "" {
+		s.bookkeeper.Validated(decision.Subscriber.ID, now, check)
 	}
 }
 
-// observeLine tells of lines that are not where they should be. A NAS that sends two
-// lines in each request is logged once a minute, and counted each time.
-func (s *Server) observeLine(x *exchange, request *linegate.Request, decision *linegate.Decision, now time.Time) {
-	if request.Line.Conflict != "" {
-		x.client.tenant.CarrierConflict()
-		if x.client.mayTell(now) {
-			telemetry.CarrierConflict(s.working, s.options.Logger, request)
-		}
-	}
-	shared := decision.LineShared || decision.Reason == linegate.ReasonAmbiguousIdentity && decision.FoundBy == linegate.ByCircuit
-	switch {
-	case decision.LineOwner != nil:
-		telemetry.LineMoved(s.working, s.options.Logger, request, decision)
-	case shared:
-		x.client.tenant.SharedLine()
-		telemetry.LineShared(s.working, s.options.Logger, request, decision)
+// observeConflict tells of a NAS that sends two lines in a request: in the log once a
+// minute, and counted each time.
+func (s *Server) observeConflict(x *exchange, request *linegate.Request, now time.Time) {
+	x.client.tenant.CarrierConflict()
+	if x.client.mayTell(now) {
+		telemetry.CarrierConflict(s.working, s.options.Logger, request)
 	}
 }
 

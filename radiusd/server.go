@@ -107,11 +107,11 @@ type Server struct {
 	bookkeeper Bookkeeper
 	metrics    *telemetry.Metrics
 	drops      *telemetry.DropLog
+	lines      *telemetry.LineLog
 	hashes     *hashes
 
 	clients  atomic.Pointer[clientTable]
 	settings atomic.Pointer[linegate.Settings]
-	logEvery atomic.Bool // see LogEveryValidation
 
 	sockets []*socket
 	lookups chan struct{}   // one for each request that waits for facts
@@ -130,7 +130,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	s := &Server{
 		options: options, directory: options.Directory, ledger: options.Ledger,
 		bookkeeper: options.Bookkeeper, metrics: options.Metrics,
-		drops: telemetry.NewDropLog(options.Logger, options.Now), hashes: hashes,
+		drops: telemetry.NewDropLog(options.Logger, options.Now), lines: telemetry.NewLineLog(options.Logger, options.Metrics), hashes: hashes,
 		lookups: make(chan struct{}, options.Lookups),
 	}
 	s.working, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -150,8 +150,9 @@ func (s *Server) SetNASes(nases []linegate.NAS) []error {
 // SetSettings changes what decisions depend on, from the next packet on.
 func (s *Server) SetSettings(settings linegate.Settings) { s.settings.Store(&settings) }
 
-// LogEveryValidation makes Option 82 checks that match an event too.
-func (s *Server) LogEveryValidation(on bool) { s.logEvery.Store(on) }
+// LogEveryValidation makes every Option 82 check an event: those that match too, and
+// those that were told of a moment ago.
+func (s *Server) LogEveryValidation(on bool) { s.lines.Every(on) }
 
 // Listen opens all sockets, or none.
 func (s *Server) Listen(ctx context.Context) error {

@@ -30,10 +30,10 @@ const (
 	EventLogOutputFailed       = "log_output_failed"
 )
 
-// Option82Validation writes what a line check came to, and in case of a
+// option82Validation writes what a line check came to, and in case of a
 // mismatch a second event that alerts can watch for. It writes nothing when
 // the decision was made before the line was looked at.
-func Option82Validation(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+func option82Validation(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
 	check := &decision.Option82
 	if check.Result == "" || decision.Subscriber == nil {
 		return
@@ -74,19 +74,20 @@ func logValidation(ctx context.Context, logger *slog.Logger, request *linegate.R
 
 // carrierAttrs says which attributes a line came in, as far as it came.
 func carrierAttrs(request *linegate.Request) (attrs []slog.Attr) {
-	for name, carrier := range map[string]string{
-		"circuit_id_carrier": request.Line.CircuitCarrier, "remote_id_carrier": request.Line.RemoteCarrier,
-		"conflicting_carrier": request.Line.Conflict,
+	for _, carrier := range []slog.Attr{
+		slog.String("circuit_id_carrier", request.Line.CircuitCarrier),
+		slog.String("remote_id_carrier", request.Line.RemoteCarrier),
+		slog.String("conflicting_carrier", request.Line.Conflict),
 	} {
-		if carrier != "" {
-			attrs = append(attrs, slog.String(name, carrier))
+		if carrier.Value.String() != "" {
+			attrs = append(attrs, carrier)
 		}
 	}
 	return attrs
 }
 
-// LineMoved writes that a subscriber came in on another's line.
-func LineMoved(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+// lineMoved writes that a subscriber came in on another's line.
+func lineMoved(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
 	log(ctx, logger, slog.LevelWarn, EventLineMoved, append(whereabouts(request),
 		slog.String("username", decision.Subscriber.Username),
 		slog.String("subscriber_id", decision.Subscriber.ID),
@@ -95,9 +96,9 @@ func LineMoved(ctx context.Context, logger *slog.Logger, request *linegate.Reque
 		slog.String("action", answer(decision.Accept)))...)
 }
 
-// LineShared writes that a request came in on a line that several subscribers have,
+// lineShared writes that a request came in on a line that several subscribers have,
 // so that it says nothing about who it is.
-func LineShared(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
+func lineShared(ctx context.Context, logger *slog.Logger, request *linegate.Request, decision *linegate.Decision) {
 	attrs := append(whereabouts(request), slog.String("action", answer(decision.Accept)))
 	if decision.Subscriber != nil {
 		attrs = append(attrs, slog.String("username", decision.Subscriber.Username), slog.String("subscriber_id", decision.Subscriber.ID))

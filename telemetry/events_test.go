@@ -48,7 +48,7 @@ func TestOption82ValidationHasTheFieldsAlertsAndReportsNeed(t *testing.T) {
 	decision := &linegate.Decision{Accept: true, Reason: linegate.ReasonAuthorized, Subscriber: subscriber(),
 		Option82: linegate.Option82Check{Result: linegate.Option82Mismatch, Policy: linegate.Option82Log, CircuitIDDiffers: true}}
 
-	lines := logged(t, func(logger *slog.Logger) { Option82Validation(t.Context(), logger, request, decision) })
+	lines := logged(t, func(logger *slog.Logger) { option82Validation(t.Context(), logger, request, decision) })
 	require.Len(t, lines, 2)
 	assert.Equal(t, map[string]any{
 		"msg": "option82_validation", "event": "option82_validation",
@@ -69,7 +69,7 @@ func TestOption82MismatchIsSevereUnderEnforce(t *testing.T) {
 	decision := &linegate.Decision{Reason: linegate.ReasonOption82Mismatch, Subscriber: subscriber(),
 		Option82: linegate.Option82Check{Result: linegate.Option82Mismatch, Policy: linegate.Option82Enforce, CircuitIDDiffers: true, RemoteIDDiffers: true}}
 	lines := logged(t, func(logger *slog.Logger) {
-		Option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, decision)
+		option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, decision)
 	})
 	assert.Equal(t, "reject", lines[0]["action"])
 	assert.Equal(t, "high", lines[1]["severity"])
@@ -99,7 +99,7 @@ func TestOption82ValidationSaysWhichFieldsWereAsWanted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			decision := &linegate.Decision{Accept: true, Subscriber: c.subscriber, Option82: linegate.Option82Check{Result: c.result, Policy: c.policy}}
 			lines := logged(t, func(logger *slog.Logger) {
-				Option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, decision)
+				option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, decision)
 			})
 			require.Len(t, lines, 1, "only a mismatch has an event of its own")
 			assert.Equal(t, c.circuit, lines[0]["circuit_id_match"])
@@ -112,7 +112,7 @@ func TestOption82ValidationSaysWhichFieldsWereAsWanted(t *testing.T) {
 
 func TestNothingIsLoggedWhenTheLineWasNotReached(t *testing.T) {
 	lines := logged(t, func(logger *slog.Logger) {
-		Option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, &linegate.Decision{Reason: linegate.ReasonWrongPassword, Subscriber: subscriber()})
+		option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, &linegate.Decision{Reason: linegate.ReasonWrongPassword, Subscriber: subscriber()})
 	})
 	assert.Empty(t, lines)
 }
@@ -121,7 +121,7 @@ func TestAMismatchIsLoggedWhenTheLevelHidesValidations(t *testing.T) {
 	var text bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&text, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	decision := &linegate.Decision{Subscriber: subscriber(), Option82: linegate.Option82Check{Result: linegate.Option82Mismatch, CircuitIDDiffers: true}}
-	Option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, decision)
+	option82Validation(t.Context(), logger, &linegate.Request{NAS: bng}, decision)
 	require.Len(t, decode(t, text.String()), 1)
 	assert.Equal(t, EventOption82Mismatch, decode(t, text.String())[0]["event"])
 }
@@ -179,7 +179,7 @@ func TestNoEventShowsAPasswordOrSecret(t *testing.T) {
 	decision := &linegate.Decision{Subscriber: fresh, Option82: linegate.Option82Check{Result: linegate.Option82Mismatch, Policy: linegate.Option82Log, CircuitIDDiffers: true}}
 
 	lines := logged(t, func(logger *slog.Logger) {
-		Option82Validation(t.Context(), logger, request, decision)
+		option82Validation(t.Context(), logger, request, decision)
 		Audit(t.Context(), logger, &linegate.AuditEntry{Kind: linegate.AuditSubscriber, Outcome: linegate.Created, Changes: fresh.Diff(nil)})
 		Audit(t.Context(), logger, &linegate.AuditEntry{Kind: linegate.AuditSubscriber, Outcome: linegate.Changed, Changes: other.Diff(fresh)})
 		Audit(t.Context(), logger, &linegate.AuditEntry{Kind: linegate.AuditNAS, Outcome: linegate.Created, Changes: bng.Diff(nil)})

@@ -20,9 +20,12 @@ type Metrics struct {
 	duplicates tally[Duplicate]
 	unchecked  prometheus.Counter
 	stale      prometheus.Counter
-	retained   *prometheus.CounterVec
-	commit     prometheus.Observer
-	buildInfo  *prometheus.GaugeVec
+
+	lineEventsSuppressed prometheus.Counter
+
+	retained  *prometheus.CounterVec
+	commit    prometheus.Observer
+	buildInfo *prometheus.GaugeVec
 
 	queueDepth     *readings
 	ledgerDepth    *readings
@@ -71,6 +74,8 @@ func (m *Metrics) defineServer() {
 		"Accepts of subscribers with max_sessions for which the store could not be asked in time.").WithLabelValues()
 	m.stale = m.counter("radius_sessions_stale_total",
 		"Sessions that this server closed because nothing was heard of them for several interim intervals.").WithLabelValues()
+	m.lineEventsSuppressed = m.counter("radius_option82_events_suppressed_total",
+		"Requests from a wrong, missing or shared line that got no log line: repeated within a minute, or too many at once.").WithLabelValues()
 	m.retained = m.counter("radius_retention_dropped_total",
 		"Records that this server dropped because of their age, by kind: events or sessions.", "kind")
 	m.Retained(0, 0)

@@ -67,6 +67,8 @@ func (t *TenantMetrics) Decision(decision *linegate.Decision, took time.Duration
 	}
 	if decision.LineOwner != nil {
 		t.moves.Inc()
+	} else if decision.OnSharedLine() {
+		t.shared.Inc()
 	}
 	if !decision.Accept {
 		t.rejects.Observe(took.Seconds())
@@ -75,9 +77,6 @@ func (t *TenantMetrics) Decision(decision *linegate.Decision, took time.Duration
 	t.accepts.Observe(took.Seconds())
 	t.grant(&decision.Grant)
 }
-
-// SharedLine counts a request from a line that several subscribers have.
-func (t *TenantMetrics) SharedLine() { t.shared.Inc() }
 
 // CarrierConflict counts a request whose attributes name different lines.
 func (t *TenantMetrics) CarrierConflict() { t.conflicts.Inc() }

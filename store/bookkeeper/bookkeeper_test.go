@@ -116,6 +116,35 @@ func TestNotesOfOneSubscriberAreMerged(t *testing.T) {
 	}
 }
 
+func TestWhatWasNotedAMomentAgoIsNotNotedAgain(t *testing.T) {
+	recorder := newFakeRecorder()
+	b := New(recorder, Options{})
+	noted := func(after time.Duration, result linegate.Option82Result) store.ValidationRecord {
+		b.Validated("a", noon.Add(after), result)
+		require.NoError(t, b.flush(t.Context(), shardCount))
+		return recorder.record("a")
+	}
+	assert.Equal(t, noon, noted(0, linegate.Option82Match).LastAt)
+	assert.Equal(t, noon, noted(noteFresh-time.Second, linegate.Option82Match).LastAt, "the same again")
+	assert.Equal(t, linegate.Option82Missing, noted(noteFresh-time.Second, linegate.Option82Missing).LastResult, "another result")
+	assert.Equal(t, noon.Add(noteFresh), noted(noteFresh, linegate.Option82Match).LastAt, "and back")
+	assert.Equal(t, noon.Add(2*noteFresh), noted(2*noteFresh, linegate.Option82Match).LastAt, "after a while")
+	for i := range int64(3) {
+		assert.Equal(t, i+1, noted(2*noteFresh, linegate.Option82Mismatch).Mismatches, "each counts")
+	}
+}
+
+func TestANoteThatFoundNoRoomIsTakenLater(t *testing.T) {
+	recorder := newFakeRecorder()
+	b := New(recorder, Options{MaxPending: 1})
+	b.Validated("a", noon, linegate.Option82Match)
+	b.Validated("b", noon, linegate.Option82Match)
+	require.NoError(t, b.flush(t.Context(), shardCount))
+	b.Validated("b", noon.Add(time.Second), linegate.Option82Match)
+	require.NoError(t, b.flush(t.Context(), shardCount))
+	assert.Equal(t, noon.Add(time.Second), recorder.record("b").LastAt)
+}
+
 func TestRunRecordsOnEachTick(t *testing.T) {
 	ticks := make(chan time.Time)
 	recorder := newFakeRecorder()
@@ -265,7 +294,7 @@ func TestAFloodIsRecordedAPartAtATick(t *testing.T) {
 	assert.Len(t, recorder.records, 2*unhurried, "the rest at once")
 
 	for i := range 50_001 {
-		b.Validated(fmt.Sprint(i), noon, linegate.Option82Match)
+		b.Validated(fmt.Sprint(i), noon.Add(noteFresh), linegate.Option82Match)
 	}
 	assert.Equal(t, shardCount, b.shardsDue(), "before the room is used up")
 }
