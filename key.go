@@ -1,6 +1,7 @@
 package linegate
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -91,10 +92,51 @@ func (p *NetworkProfile) appendLineKeys(keys []Key, tenant string, circuit Octet
 // LineForm returns the form by which one of the profile's circuit-ids is looked up;
 // empty for a pattern, which can't be.
 func (p *NetworkProfile) LineForm(circuit Octets) []byte {
+	return p.appendLineForm(nil, circuit)
+}
+
+func (p *NetworkProfile) appendLineForm(buffer []byte, circuit Octets) []byte {
 	if p.LineMatch.pattern(circuit) {
-		return nil
+		return buffer
 	}
-	return AppendLineForm(nil, []byte(circuit))
+	var value lineSpace
+	return AppendLineForm(buffer, append(value[:0], circuit...))
+}
+
+// HasKey reports whether the subscriber can be found under the key, as Keys has it.
+// It does not allocate.
+func (s *Subscriber) HasKey(key []byte) bool {
+	if len(key) < len(s.Tenant)+3 {
+		return false
+	}
+	var space [512]byte
+	switch p := s.Profile; key[len(s.Tenant)+1] {
+	case ByUsername[0]:
+		return bytes.Equal(key, AppendKey(space[:0], s.Tenant, ByUsername, s.Username))
+	case ByMAC[0]:
+		return p != nil && !p.MAC.IsZero() && bytes.Equal(key, AppendMACKey(space[:0], s.Tenant, p.MAC))
+	case ByCircuit[0]:
+		return p != nil && p.anyCircuit(func(circuit Octets) bool {
+			return bytes.Equal(key, AppendKey(space[:0], s.Tenant, ByCircuit, circuit))
+		})
+	case ByLineForm[0]:
+		return p != nil && p.anyCircuit(func(circuit Octets) bool {
+			start := appendKeyStart(space[:0], s.Tenant, ByLineForm)
+			form := p.appendLineForm(start, circuit)
+			return len(form) > len(start) && bytes.Equal(key, form)
+		})
+	}
+	return false
+}
+
+// anyCircuit reports whether is says so of one of the profile's circuit-ids.
+func (p *NetworkProfile) anyCircuit(is func(Octets) bool) bool {
+	for i := range p.LineCount() {
+		if circuit := p.LineAt(i).CircuitID; circuit != "" && is(circuit) {
+			return true
+		}
+	}
+	return false
 }
 
 // Lookup is the answer to a Key: one subscriber, nobody (zero value), or more
@@ -102,4 +144,15 @@ func (p *NetworkProfile) LineForm(circuit Octets) []byte {
 type Lookup struct {
 	Subscriber *Subscriber
 	Ambiguous  bool
+}
+
+// Room is memory in which an answer can be built, so that looking up leaves nothing
+// to the garbage collector. What is built in it holds until the next answer is. The
+// zero value is ready.
+type Room struct {
+	Subscriber Subscriber
+	Profile    NetworkProfile
+	Lines      Lines
+	Addresses  Addresses
+	Attributes Attributes
 }

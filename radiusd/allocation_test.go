@@ -22,7 +22,7 @@ type oneSubscriber struct {
 	alice *linegate.Subscriber
 }
 
-func (d oneSubscriber) Find(key []byte) (linegate.Lookup, bool) {
+func (d oneSubscriber) Find(key []byte, _ *linegate.Room) (linegate.Lookup, bool) {
 	if string(key) == "demo\x00u\x00alice" {
 		return linegate.Lookup{Subscriber: d.alice}, true
 	}

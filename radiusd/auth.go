@@ -115,8 +115,8 @@ type loadingFinder struct {
 	err       error
 }
 
-func (f *loadingFinder) Find(key []byte) (linegate.Lookup, bool) {
-	if lookup, known := f.directory.Find(key); known {
+func (f *loadingFinder) Find(key []byte, room *linegate.Room) (linegate.Lookup, bool) {
+	if lookup, known := f.directory.Find(key, room); known {
 		return lookup, true
 	}
 	var lookup linegate.Lookup

@@ -38,7 +38,7 @@ type directory struct {
 	loads int
 }
 
-func (d *directory) Find(key []byte) (linegate.Lookup, bool) {
+func (d *directory) Find(key []byte, _ *linegate.Room) (linegate.Lookup, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, later := d.later[linegate.Key(key)]; later || d.fails != nil {

@@ -5,10 +5,10 @@ import (
 	"linegate/policy"
 )
 
-// Finder looks up by a key of linegate.AppendKey. known is false when it can't
-// tell yet.
+// Finder looks up by a key of linegate.AppendKey. It may build what it finds in the
+// room. known is false when it can't tell yet.
 type Finder interface {
-	Find(key []byte) (lookup linegate.Lookup, known bool)
+	Find(key []byte, room *linegate.Room) (lookup linegate.Lookup, known bool)
 }
 
 // Identify finds the subscriber a request is about, by the NAS's identities in
@@ -20,9 +20,9 @@ func Identify(request *linegate.Request, finder Finder, scratch *Scratch) (facts
 		if key == nil {
 			continue
 		}
-		lookup, known := finder.Find(key)
+		lookup, known := finder.Find(key, &scratch.found)
 		if by == linegate.ByCircuit && known && lookup == (linegate.Lookup{}) {
-			lookup, known = findAlike(request, finder, scratch)
+			lookup, known = findAlike(request, finder, scratch, &scratch.found)
 		}
 		if !known {
 			return linegate.Facts{}, false
@@ -36,12 +36,12 @@ func Identify(request *linegate.Request, finder Finder, scratch *Scratch) (facts
 
 // findAlike finds whose circuit-id is the request's in a form other than octet for
 // octet, where profile or NAS say that it counts.
-func findAlike(request *linegate.Request, finder Finder, scratch *Scratch) (lookup linegate.Lookup, known bool) {
+func findAlike(request *linegate.Request, finder Finder, scratch *Scratch, room *linegate.Room) (lookup linegate.Lookup, known bool) {
 	form := linegate.AppendLineForm(scratch.form[:0], request.Line.CircuitID)
 	if len(form) == 0 {
 		return linegate.Lookup{}, true
 	}
-	lookup, known = finder.Find(linegate.AppendKey(scratch.key[:0], request.NAS.Tenant, linegate.ByLineForm, form))
+	lookup, known = finder.Find(linegate.AppendKey(scratch.key[:0], request.NAS.Tenant, linegate.ByLineForm, form), room)
 	if lookup.Subscriber != nil && !policy.HasCircuit(lookup.Subscriber.Profile, request.NAS.LineMatch, request.Line.CircuitID) {
 		return linegate.Lookup{}, known
 	}
@@ -57,9 +57,9 @@ func Locate(request *linegate.Request, decision *linegate.Decision, finder Finde
 	if decision.Option82.Result != linegate.Option82Mismatch || !decision.Option82.CircuitIDDiffers || len(request.Line.CircuitID) == 0 {
 		return
 	}
-	lookup, known := finder.Find(linegate.AppendKey(scratch.key[:0], request.NAS.Tenant, linegate.ByCircuit, request.Line.CircuitID))
+	lookup, known := finder.Find(linegate.AppendKey(scratch.key[:0], request.NAS.Tenant, linegate.ByCircuit, request.Line.CircuitID), &scratch.owner)
 	if known && lookup == (linegate.Lookup{}) {
-		lookup, _ = findAlike(request, finder, scratch)
+		lookup, _ = findAlike(request, finder, scratch, &scratch.owner)
 	}
 	decision.LineShared = lookup.Ambiguous
 	if owner := lookup.Subscriber; owner != nil && owner.ID != decision.Subscriber.ID {

@@ -124,7 +124,9 @@ func TestCarriersThatDisagreeAreCountedAndLoggedOnce(t *testing.T) {
 // known is a Finder in memory.
 type known map[linegate.Key]linegate.Lookup
 
-func (k known) Find(key []byte) (linegate.Lookup, bool) { return k[linegate.Key(key)], true }
+func (k known) Find(key []byte, _ *linegate.Room) (linegate.Lookup, bool) {
+	return k[linegate.Key(key)], true
+}
 
 func TestWhoOnlyLooksAlikeIsNotFound(t *testing.T) {
 	finder := known{}

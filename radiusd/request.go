@@ -13,6 +13,8 @@ type Scratch struct {
 	key      [512]byte
 	form     [256]byte
 	line     dialect.Scratch
+	found    linegate.Room // who the request is about
+	owner    linegate.Room // whose line it came from
 }
 
 // ReadRequest reads an Access-Request. What it returns points into the packet

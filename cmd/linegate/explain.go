@@ -258,7 +258,7 @@ type storeFinder struct {
 	err    error
 }
 
-func (f *storeFinder) Find(key []byte) (lookup linegate.Lookup, known bool) {
+func (f *storeFinder) Find(key []byte, _ *linegate.Room) (lookup linegate.Lookup, known bool) {
 	lookup, f.err = f.engine.Lookup(f.ctx, linegate.Key(key))
 	return lookup, f.err == nil
 }

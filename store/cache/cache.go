@@ -79,6 +79,9 @@ const (
 	// octetsPerCounter sizes the table's frequency sketch: several counters for
 	// every entry that fits, about 3 % of MaxBytes.
 	octetsPerCounter = 128
+	// touchEvery is the share of finds that the table learns of, to tell what is in
+	// use: one in so many shows that as well as all.
+	touchEvery = 8
 	// positionUnknown is the position before Warm has fixed where Follow begins.
 	positionUnknown = -1
 	// neverRead is feedReadAt while nobody follows.
@@ -95,7 +98,9 @@ type Cache struct {
 	seed    maphash.Seed
 	born    time.Time
 
-	table     *ristretto.Cache[uint64, *entry] // keyed by the hash of entry.key
+	table     *ristretto.Cache[uint64, *entry] // keyed by entry.state; says what stays in memory
+	index     index                            // leads there by the hash of a key
+	indexing  sync.Mutex                       // held while the index changes
 	negatives *negatives
 	filter    atomic.Pointer[filter] // of all keys there are; nil until Warm is complete
 	shards    [shardCount]shard
@@ -127,28 +132,30 @@ type Cache struct {
 // keeps it true; until Warm has begun, nothing is kept.
 func New(engine store.Engine, options Options) (*Cache, error) {
 	options = options.withDefaults()
-	table, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
-		NumCounters:        max(options.MaxBytes/octetsPerCounter, 1024),
-		MaxCost:            options.MaxBytes,
-		BufferItems:        64,
-		IgnoreInternalCost: true, // entry.cost counts it
-		KeyToHash:          func(hash uint64) (uint64, uint64) { return hash, 0 },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
-	}
 	c := &Cache{
 		engine:    engine,
 		options:   options,
 		seed:      maphash.MakeSeed(),
 		born:      options.Clock(),
-		table:     table,
 		negatives: newNegatives(options.NegativeEntries),
 		slots:     make(chan struct{}, options.MaxLoads),
 		reload:    make(chan linegate.Key, reloadQueue),
 	}
 	for i := range c.shards {
 		c.shards[i].flights = make(map[linegate.Key]*flight)
+	}
+	var err error
+	c.table, err = ristretto.NewCache(&ristretto.Config[uint64, *entry]{
+		NumCounters:        max(options.MaxBytes/octetsPerCounter, 1024),
+		MaxCost:            options.MaxBytes,
+		BufferItems:        64,
+		IgnoreInternalCost: true, // entry.cost counts it
+		KeyToHash:          func(state uint64) (uint64, uint64) { return state, 0 },
+		OnEvict:            func(item *ristretto.Item[*entry]) { c.unindex(item.Value) },
+		OnReject:           func(item *ristretto.Item[*entry]) { c.rejected(item.Value) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
 	}
 	c.position.Store(positionUnknown)
 	c.feedReadAt.Store(neverRead)
@@ -161,32 +168,34 @@ func (c *Cache) Close() { c.table.Close() }
 
 // Find answers from memory alone: known is false when only the store can tell
 // (see Load). Nobody is the zero Lookup with known true. The key is one made by
-// linegate.AppendKey. Find never blocks, does not allocate and does not keep key.
-func (c *Cache) Find(key []byte) (lookup linegate.Lookup, known bool) {
+// linegate.AppendKey; a subscriber is built in the room. Find never blocks, does not
+// allocate and does not keep key.
+func (c *Cache) Find(key []byte, room *linegate.Room) (lookup linegate.Lookup, known bool) {
 	hash := maphash.Bytes(c.seed, key)
-	counts := &c.shard(hash).counts
+	tally := &c.shard(hash).counts
 	now := c.age()
-	// The table knows only hashes: an entry for another key must not answer.
-	behind := time.Duration(c.behindSince.Load())
-	oldest := max(behind, time.Duration(c.validFrom.Load()))
-	if e, found := c.table.Get(hash); found && e.loadedAt >= oldest && string(e.key) == string(key) && !c.outdated(now) {
-		counts.hits.Add(1)
-		c.refreshWhenDue(e, now)
-		return e.lookup, true
+	if e := c.index.get(hash); e != nil && c.counts(e) && !c.outdated(now) {
+		if lookup, known := e.answer(key, room); known {
+			if tally.hits.Add(1)%touchEvery == 0 {
+				c.table.Get(e.state)
+			}
+			c.refreshWhenDue(e, key, now)
+			return lookup, true
+		}
 	}
-	if behind != caughtUp || c.away.Load() { // "nobody" might be wrong by now
-		counts.misses.Add(1)
+	if c.behindSince.Load() != caughtUp || c.away.Load() { // "nobody" might be wrong by now
+		tally.misses.Add(1)
 		return linegate.Lookup{}, false
 	}
 	if c.negatives.hold(hash, key, now) {
-		counts.negativeHits.Add(1)
+		tally.negativeHits.Add(1)
 		return linegate.Lookup{}, true
 	}
 	if c.denies(hash, now) {
-		counts.filteredUnknown.Add(1)
+		tally.filteredUnknown.Add(1)
 		return linegate.Lookup{}, true
 	}
-	counts.misses.Add(1)
+	tally.misses.Add(1)
 	return linegate.Lookup{}, false
 }
 
@@ -206,10 +215,10 @@ func (c *Cache) outdated(now time.Duration) bool {
 
 // refreshWhenDue has an entry that reached its age loaded again, without hurry:
 // when that fails, the next use after a while asks anew.
-func (c *Cache) refreshWhenDue(e *entry, now time.Duration) {
+func (c *Cache) refreshWhenDue(e *entry, key []byte, now time.Duration) {
 	due := e.refreshAt.Load()
 	if int64(now) >= due && e.refreshAt.CompareAndSwap(due, int64(now+refreshRetry)) {
-		c.reloadLater(e.key)
+		c.reloadLater(linegate.Key(key))
 	}
 }
 
@@ -232,43 +241,127 @@ func (c *Cache) shard(hash uint64) *shard { return &c.shards[hash%shardCount] }
 // turns back.
 func (c *Cache) age() time.Duration { return c.options.Clock().Sub(c.born) }
 
+// stateOf is what an answer is held under: one state of a subscriber, whichever key
+// it was found by, or a key that several share.
+func (c *Cache) stateOf(key linegate.Key, lookup linegate.Lookup) uint64 {
+	if s := lookup.Subscriber; s != nil {
+		return maphash.String(c.seed, s.ID) ^ uint64(s.Revision)*0x9e3779b97f4a7c15
+	}
+	return c.hash(key)
+}
+
 // keep stores what a load brought. The caller holds the key's shard, so that no
 // change is applied between its judging the answer fresh and this.
 func (c *Cache) keep(hash uint64, key linegate.Key, lookup linegate.Lookup) {
 	if lookup == (linegate.Lookup{}) {
-		c.table.Del(hash)
+		c.release(c.detach(hash))
 		c.negatives.put(hash, key, c.age()+c.options.NegativeTTL)
 		return
 	}
 	c.negatives.forget(hash, key)
-	lookup, sharers := c.shared(lookup)
-	e := c.newEntry(hash, key, lookup)
-	c.table.Set(hash, e, e.cost(sharers))
+	keys := []linegate.Key{key}
+	if lookup.Subscriber != nil {
+		keys = lookup.Subscriber.Keys()
+	}
+	e := c.newEntry(key, lookup)
+	c.indexing.Lock()
+	if held := c.held(e, keys); held != nil {
+		c.renew(held)
+		e = held
+	}
+	replaced := c.lead(hash, e)
+	c.indexing.Unlock()
+	c.release(replaced)
+	if kept, found := c.table.Get(e.state); !found || kept != e {
+		c.settle(e, len(keys))
+	}
 }
 
-// shared returns the same answer with the copy of its subscriber that stands under
-// another of its keys, if there is one of the same state: keys loaded one by one
-// would each hold a copy of their own.
-func (c *Cache) shared(lookup linegate.Lookup) (same linegate.Lookup, sharers int) {
-	if lookup.Subscriber == nil {
-		return lookup, 1
-	}
-	keys := lookup.Subscriber.Keys()
+// held returns the entry of the same state that stands under one of the keys, nil
+// when there is none. One that is too old to count for its other keys doesn't become
+// young by what was loaded for this one.
+func (c *Cache) held(e *entry, keys []linegate.Key) *entry {
 	for _, key := range keys {
-		e, found := c.table.Get(c.hash(key))
-		if !found || e.key != key || e.lookup.Subscriber == nil {
-			continue
-		}
-		if held := e.lookup.Subscriber; held.ID == lookup.Subscriber.ID && held.Revision == lookup.Subscriber.Revision {
-			return e.lookup, len(keys)
+		if other := c.index.get(c.hash(key)); other != nil && other.state == e.state && other.of == e.of && c.counts(other) {
+			return other
 		}
 	}
-	return lookup, len(keys)
+	return nil
 }
 
-// forget makes sure that the key's old answer is neither found nor comes back:
-// a load that is under way will ask again. It is complete once the table has
-// worked off its queue (Wait).
+// counts reports whether an entry was loaded late enough to be believed.
+func (c *Cache) counts(e *entry) bool {
+	return e.loadedAt.Load() >= max(c.behindSince.Load(), c.validFrom.Load())
+}
+
+// lead makes a key lead to the entry, and returns the other one that it led to, if
+// any. The caller holds indexing.
+func (c *Cache) lead(hash uint64, e *entry) (replaced *entry) {
+	if replaced = c.index.get(hash); replaced == e {
+		return nil
+	}
+	c.index.put(hash, e)
+	return replaced
+}
+
+// settle has the table take an entry that is indexed already.
+func (c *Cache) settle(e *entry, keys int) {
+	if !c.table.Set(e.state, e, e.cost(keys)) { // its queue is full
+		c.unindex(e)
+	}
+}
+
+// detach takes the key away from its entry.
+func (c *Cache) detach(hash uint64) *entry {
+	c.indexing.Lock()
+	defer c.indexing.Unlock()
+	e := c.index.get(hash)
+	if e != nil {
+		c.index.remove(hash, e)
+	}
+	return e
+}
+
+// release gives back the memory of an entry to which no key leads any more.
+func (c *Cache) release(e *entry) {
+	if e == nil || c.indexed(e) {
+		return
+	}
+	if kept, found := c.table.Get(e.state); found && kept == e {
+		c.table.Del(e.state)
+	}
+}
+
+func (c *Cache) indexed(e *entry) bool {
+	c.indexing.Lock()
+	defer c.indexing.Unlock()
+	for _, key := range e.keys() {
+		if c.index.get(c.hash(key)) == e {
+			return true
+		}
+	}
+	return false
+}
+
+// rejected is told of entries that found no room, and of those that the table has
+// already.
+func (c *Cache) rejected(e *entry) {
+	if kept, found := c.table.Get(e.state); !found || kept != e {
+		c.unindex(e)
+	}
+}
+
+// unindex takes away all keys of an entry that the table has let go.
+func (c *Cache) unindex(e *entry) {
+	c.indexing.Lock()
+	defer c.indexing.Unlock()
+	for _, key := range e.keys() {
+		c.index.remove(c.hash(key), e)
+	}
+}
+
+// forget makes sure that the key's old answer is neither found nor comes back: a
+// load that is under way will ask again.
 func (c *Cache) forget(key linegate.Key) {
 	hash := c.hash(key)
 	shard := c.shard(hash)
@@ -277,6 +370,6 @@ func (c *Cache) forget(key linegate.Key) {
 	if flight := shard.flights[key]; flight != nil {
 		flight.stale = true
 	}
-	c.table.Del(hash)
+	c.release(c.detach(hash))
 	c.negatives.forget(hash, key)
 }

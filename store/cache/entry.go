@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"net/netip"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -13,55 +12,64 @@ import (
 // queued once more.
 const refreshRetry = 10 * time.Second
 
-// entry is one key's answer, as the table keeps it.
+// entry is one state of a subscriber, which answers to all of its keys, or that one
+// key is shared by several.
 type entry struct {
-	key       linegate.Key
-	lookup    linegate.Lookup
-	loadedAt  time.Duration // age of the cache
-	refreshAt atomic.Int64  // age of the cache at which to load it again
+	of        packed       // the subscriber; empty with shared
+	shared    linegate.Key // the key that several have; empty with of
+	state     uint64       // what the table holds it under, see stateOf
+	loadedAt  atomic.Int64 // age of the cache
+	refreshAt atomic.Int64 // age of the cache at which to load it again
 }
 
-// newEntry makes an entry that is refreshed at an age of three quarters to all
-// of the TTL, so that entries loaded together aren't refreshed together.
-func (c *Cache) newEntry(hash uint64, key linegate.Key, lookup linegate.Lookup) *entry {
-	e := &entry{key: key, lookup: lookup, loadedAt: c.age()}
-	spread := time.Duration(hash % uint64(c.options.TTL/4+1))
-	e.refreshAt.Store(int64(c.age() + c.options.TTL - spread))
+// newEntry makes an entry of what a lookup of the key brought.
+func (c *Cache) newEntry(key linegate.Key, lookup linegate.Lookup) *entry {
+	e := &entry{state: c.stateOf(key, lookup)}
+	if lookup.Subscriber != nil {
+		e.of = pack(lookup.Subscriber)
+	} else {
+		e.shared = key
+	}
+	c.renew(e)
 	return e
 }
 
-// tableOverhead is what the table's two maps spend on an entry, in octets: slots
-// of 56 and 16, of which maps that grow leave up to half empty.
-const tableOverhead = (56 + 16) * 2
-
-// cost estimates the entry's memory in octets. A subscriber that several entries
-// share is divided among them.
-func (e *entry) cost(sharers int) int64 {
-	octets := keyCost(e.key)
-	if s := e.lookup.Subscriber; s != nil {
-		octets += subscriberCost(s) / int64(sharers)
-	}
-	return octets
+// renew makes the entry as one loaded now. It is refreshed at an age of three
+// quarters to all of the TTL, so that entries loaded together aren't refreshed
+// together.
+func (c *Cache) renew(e *entry) {
+	now := c.age()
+	spread := time.Duration(e.state % uint64(c.options.TTL/4+1))
+	e.loadedAt.Store(int64(now))
+	e.refreshAt.Store(int64(now + c.options.TTL - spread))
 }
 
-func keyCost(key linegate.Key) int64 {
-	return int64(unsafe.Sizeof(entry{})) + int64(len(key)) + tableOverhead
+// answer returns what the entry says to a key, nothing when it is not one of its
+// own: the index knows only hashes. A subscriber is built in the room.
+func (e *entry) answer(key []byte, room *linegate.Room) (lookup linegate.Lookup, known bool) {
+	if e.of == "" {
+		return linegate.Lookup{Ambiguous: true}, string(e.shared) == string(key)
+	}
+	subscriber := unpack(e.of, room)
+	return linegate.Lookup{Subscriber: subscriber}, subscriber.HasKey(key)
 }
 
-func subscriberCost(s *linegate.Subscriber) int64 {
-	octets := int(unsafe.Sizeof(*s)) + len(s.ID) + len(s.Tenant) + len(s.Username) + len(s.Credential.Value) +
-		len(s.Credential.Kind) + len(s.Status) + len(s.Validation.LastResult)
-	if p := s.Profile; p != nil {
-		octets += int(unsafe.Sizeof(*p)) + len(p.CircuitID) + len(p.RemoteID) + len(p.Option82Policy) + len(p.IPv6Mode) +
-			len(p.FramedPool) + len(p.FramedIPv6Pool) + len(p.DelegatedIPv6Pool) + len(p.StatefulIPv6Pool) +
-			len(p.WalledGarden.FilterID) + len(p.WalledGarden.Pool) + len(p.FilterID) + len(p.CheckVLAN) +
-			len(p.DNSServers)*int(unsafe.Sizeof(netip.Addr{}))
-		for _, line := range p.MoreLines {
-			octets += int(unsafe.Sizeof(line)) + len(line.CircuitID) + len(line.RemoteID)
-		}
-		for _, attribute := range p.ReplyAttributes {
-			octets += int(unsafe.Sizeof(attribute)) + len(attribute)
-		}
+// keys are those that the entry answers to.
+func (e *entry) keys() []linegate.Key {
+	if e.of == "" {
+		return []linegate.Key{e.shared}
 	}
-	return int64(octets)
+	return unpack(e.of, new(linegate.Room)).Keys()
+}
+
+// Octets that the table spends on an entry and the index on a key: slots of 56, 16
+// and 16, of which maps that grow leave up to half empty.
+const (
+	entryOverhead = (56 + 16) * 3 / 2
+	keyOverhead   = 16 * 3 / 2
+)
+
+// cost estimates the entry's memory in octets.
+func (e *entry) cost(keys int) int64 {
+	return int64(int(unsafe.Sizeof(*e)) + len(e.of) + len(e.shared) + entryOverhead + keys*keyOverhead)
 }

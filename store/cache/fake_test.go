@@ -308,7 +308,7 @@ func (b *bench) load(key linegate.Key) linegate.Lookup {
 // find fails the test unless the key is known.
 func (b *bench) find(key linegate.Key) linegate.Lookup {
 	b.Helper()
-	lookup, known := b.cache.Find([]byte(key))
+	lookup, known := b.cache.Find([]byte(key), new(linegate.Room))
 	if !known {
 		b.Fatalf("%q is not in memory", key)
 	}
@@ -316,7 +316,7 @@ func (b *bench) find(key linegate.Key) linegate.Lookup {
 }
 
 func (b *bench) knows(key linegate.Key) bool {
-	_, known := b.cache.Find([]byte(key))
+	_, known := b.cache.Find([]byte(key), new(linegate.Room))
 	return known
 }
 

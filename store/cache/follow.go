@@ -107,9 +107,6 @@ func (c *Cache) apply(entries []linegate.AuditEntry) {
 			c.forget(key)
 		}
 	}
-	// The table takes deletions up in order behind the sets that came before; an
-	// older set still in its queue is gone only when the queue was worked off.
-	c.table.Wait()
 	c.position.Store(entries[len(entries)-1].Revision)
 	c.options.OnChange(entries)
 	for i := range entries {

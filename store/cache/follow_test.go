@@ -64,7 +64,7 @@ func TestASubscriberWhoAppearsIsNoLongerDenied(t *testing.T) {
 	b.awaitCurrent()
 	assert.Zero(t, b.find(nameKey(1)))
 	b.awaitApplied(b.engine.put(subscriber(1)))
-	if lookup, known := b.cache.Find([]byte(nameKey(1))); known {
+	if lookup, known := b.cache.Find([]byte(nameKey(1)), new(linegate.Room)); known {
 		assert.NotNil(t, lookup.Subscriber)
 	}
 	assert.NotNil(t, b.load(nameKey(1)).Subscriber)
@@ -154,21 +154,6 @@ func TestAnAnswerOfNobodyEndsWithTheChangeThatMakesSomebody(t *testing.T) {
 	assert.NotNil(t, b.find(nameKey(1)).Subscriber)
 }
 
-func TestAChangeIsAppliedOnlyWhenTheTableHasWorkedOffWhatCameBefore(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the table gets no turn unless it is waited for
-	b := newBench(t, Options{})
-	b.warm()
-	var last uint64
-	for i := range 10_000 { // as if so many loads had just ended
-		last = b.cache.hash(nameKey(i))
-		b.cache.table.Set(last, b.cache.newEntry(last, nameKey(i), linegate.Lookup{Subscriber: subscriber(i)}), 1)
-	}
-	b.engine.note(linegate.AuditNAS, "bng1")
-	require.NoError(t, b.cache.catchUp(t.Context()))
-	_, found := b.cache.table.Get(last)
-	assert.True(t, found, "an older state could come out of the queue after the change")
-}
-
 // Every change is applied while loaders of the same key are at all stages; what
 // they find afterwards must never be older than what was applied before they
 // asked.
@@ -193,7 +178,7 @@ func TestLoadersNeverBringBackWhatAChangeReplaced(t *testing.T) {
 			for ctx.Err() == nil {
 				user := random.IntN(users)
 				oldest := applied[user].Load()
-				lookup, known := b.cache.Find([]byte(nameKey(user)))
+				lookup, known := b.cache.Find([]byte(nameKey(user)), new(linegate.Room))
 				if known {
 					finds.Add(1)
 				} else {
@@ -368,18 +353,31 @@ func TestKeysThatAreLoadedOneByOneShareTheirSubscriber(t *testing.T) {
 	b := newBench(t, Options{})
 	b.engine.put(subscriber(1))
 	b.warm()
-	b.follow()
-	b.awaitApplied(b.engine.put(func() *linegate.Subscriber {
-		changed := subscriber(1)
-		changed.Status = linegate.StatusSuspended
-		return changed
-	}()))
 	keys := subscriber(1).Keys()
 	for _, key := range keys {
+		b.cache.forget(key)
+	}
+	for _, key := range keys {
 		b.load(key)
-		b.cache.table.Wait()
 	}
 	for _, key := range keys[1:] {
-		assert.Same(t, b.find(keys[0]).Subscriber, b.find(key).Subscriber)
+		assert.Same(t, b.cache.index.get(b.cache.hash(keys[0])), b.cache.index.get(b.cache.hash(key)))
 	}
+}
+
+// What was loaded for one key while the feed was behind says nothing of the others:
+// by now they may be somebody else's as well.
+func TestAnOldEntryDoesNotCountForItsOtherKeysWhenOneIsLoadedAnew(t *testing.T) {
+	clock := newClock()
+	b := newBench(t, Options{Clock: clock.read})
+	b.engine.put(subscriber(1))
+	b.warm()
+	clock.advance(time.Second)
+	b.cache.behindSince.Store(int64(b.cache.age()))
+	keys := subscriber(1).Keys()
+	b.load(keys[0])
+	assert.True(t, b.knows(keys[0]))
+	assert.False(t, b.knows(keys[1]))
+	b.cache.behindSince.Store(caughtUp)
+	assert.True(t, b.knows(keys[1]), "its change would have been told")
 }

@@ -119,7 +119,7 @@ func TestALoadUnderWayDuringAResetIsNotKept(t *testing.T) {
 	b := newBench(t, Options{})
 	b.engine.put(subscriber(1))
 	b.warm()
-	b.cache.table.Del(b.cache.hash(nameKey(1)))
+	b.cache.detach(b.cache.hash(nameKey(1)))
 	once := make(chan struct{}, 1)
 	once <- struct{}{}
 	b.engine.onAnswered(func(linegate.Key, linegate.Lookup) {

@@ -72,11 +72,11 @@ func (c *Cache) fixPosition(ctx context.Context) error {
 // before the pass is over: until then it isn't known which keys several
 // subscribers share, and the first of them must not be taken for the only one.
 type scan struct {
-	cache       *Cache
-	filter      *filter
-	subscribers []*linegate.Subscriber // as many as the table has room for
-	octets      int64
-	shared      map[linegate.Key]bool // keys seen twice, and the filter's few errors
+	cache   *Cache
+	filter  *filter
+	entries []*entry // as many as the table has room for
+	octets  int64
+	shared  map[linegate.Key]bool // keys seen twice, and the filter's few errors
 }
 
 // newScan prepares for so many subscribers; more cost a filter that grows.
@@ -85,36 +85,37 @@ func newScan(c *Cache, subscribers int) *scan {
 }
 
 func (s *scan) take(subscriber *linegate.Subscriber) error {
-	octets := subscriberCost(subscriber)
-	for _, key := range subscriber.Keys() {
-		octets += keyCost(key)
+	keys := subscriber.Keys()
+	for _, key := range keys {
 		if !s.filter.add(s.cache.hash(key)) {
 			s.shared[key] = true
 		}
 	}
-	if s.octets+octets <= s.cache.options.MaxBytes {
-		s.subscribers = append(s.subscribers, subscriber)
+	e := s.cache.newEntry(keys[0], linegate.Lookup{Subscriber: subscriber})
+	if octets := e.cost(len(keys)); s.octets+octets <= s.cache.options.MaxBytes {
+		s.entries = append(s.entries, e)
 		s.octets += octets
 	}
 	return nil
 }
 
-// fillTable sets an entry for each key that is one subscriber's alone.
+// fillTable sets the entries, each under those of its keys that no other has.
 func (s *scan) fillTable() {
-	sets := 0
-	for _, subscriber := range s.subscribers {
-		keys := subscriber.Keys()
+	c := s.cache
+	for i, e := range s.entries {
+		keys := e.keys()
 		for _, key := range keys {
-			if s.shared[key] {
-				continue
-			}
-			hash := s.cache.hash(key)
-			e := s.cache.newEntry(hash, key, linegate.Lookup{Subscriber: subscriber})
-			s.cache.table.Set(hash, e, e.cost(len(keys)))
-			if sets++; sets%setsPerWait == 0 {
-				s.cache.table.Wait()
+			if !s.shared[key] {
+				c.indexing.Lock()
+				replaced := c.lead(c.hash(key), e)
+				c.indexing.Unlock()
+				c.release(replaced)
 			}
 		}
+		c.settle(e, len(keys))
+		if i%setsPerWait == setsPerWait-1 {
+			c.table.Wait()
+		}
 	}
-	s.cache.table.Wait()
+	c.table.Wait()
 }

@@ -25,9 +25,10 @@ func TestWarmLoadsEverySubscriberUnderAllItsKeys(t *testing.T) {
 	assert.Less(t, falseAlarms, 50)
 	for i := range count {
 		keys := subscriber(i).Keys()
-		found := b.find(keys[0]).Subscriber
-		if found.Username != fmt.Sprintf("user%d", i) || b.find(keys[1]).Subscriber != found || b.find(keys[2]).Subscriber != found {
-			t.Fatalf("user%d: its three keys must share its one subscriber", i)
+		e := b.cache.index.get(b.cache.hash(keys[0]))
+		if b.find(keys[0]).Subscriber.Username != fmt.Sprintf("user%d", i) ||
+			b.cache.index.get(b.cache.hash(keys[1])) != e || b.cache.index.get(b.cache.hash(keys[2])) != e {
+			t.Fatalf("user%d: its three keys must share its one entry", i)
 		}
 	}
 	b.warm()
@@ -65,7 +66,7 @@ func TestNoSharedKeyIsFoundAsOnesAloneWhileWarming(t *testing.T) {
 	}
 	b.engine.onAnswered(func(key linegate.Key, _ linegate.Lookup) {
 		b.cache.table.Wait()
-		_, known := b.cache.Find([]byte(key))
+		_, known := b.cache.Find([]byte(key), new(linegate.Room))
 		assert.False(t, known, key)
 	})
 	b.warm()
@@ -129,9 +130,7 @@ func TestTheCostOfAnEntryIsAboutItsMemory(t *testing.T) {
 	for i := range count {
 		s := subscriber(i)
 		for _, key := range s.Keys() {
-			hash := b.cache.hash(key)
-			e := b.cache.newEntry(hash, key, linegate.Lookup{Subscriber: s})
-			b.cache.table.Set(hash, e, e.cost(3))
+			b.cache.keep(b.cache.hash(key), key, linegate.Lookup{Subscriber: s})
 		}
 		if i%1000 == 0 {
 			b.cache.table.Wait()
