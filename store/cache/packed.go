@@ -83,19 +83,17 @@ func unpack(from packed, room *linegate.Room) *linegate.Subscriber {
 	r := reader{string(from)}
 	has := r.number()
 	s := &room.Subscriber
-	*s = linegate.Subscriber{
-		ID: r.text(), Tenant: r.text(), Username: r.text(),
-		Credential: linegate.Credential{Kind: linegate.CredentialKind(r.text()), Value: linegate.Secret(r.text())},
-		Status:     linegate.SubscriberStatus(r.text()),
-		Revision:   int64(r.number()),
-	}
+	*s = linegate.Subscriber{}
+	s.ID, s.Tenant, s.Username = r.text(), r.text(), r.text()
+	s.Credential.Kind, s.Credential.Value = linegate.CredentialKind(r.text()), linegate.Secret(r.text())
+	s.Status = linegate.SubscriberStatus(r.text())
+	s.Revision = int64(r.number())
 	if has&hasProfile != 0 {
-		s.Profile = &room.Profile
-		*s.Profile = linegate.NetworkProfile{
-			CircuitID: linegate.Octets(r.text()), RemoteID: linegate.Octets(r.text()),
-			Option82Policy: linegate.Option82Policy(r.text()), IPv6Mode: linegate.IPv6AssignmentMode(r.text()),
-		}
-		r.profile(s.Profile, has, room)
+		p := &room.Profile
+		*p, s.Profile = linegate.NetworkProfile{}, p
+		p.CircuitID, p.RemoteID = linegate.Octets(r.text()), linegate.Octets(r.text())
+		p.Option82Policy, p.IPv6Mode = linegate.Option82Policy(r.text()), linegate.IPv6AssignmentMode(r.text())
+		r.profile(p, has, room)
 	}
 	return s
 }
@@ -167,6 +165,9 @@ func (r *reader) profile(p *linegate.NetworkProfile, has uint64, room *linegate.
 	p.StatefulIPv6Pool = r.textIf(has & hasStatefulIPv6Pool)
 	p.Rate.DownloadKbps = uint32(r.numberIf(has & hasRate))
 	p.Rate.UploadKbps = uint32(r.numberIf(has & hasRate))
+	if has < hasSessionTimeout {
+		return // as most have
+	}
 	p.SessionTimeout = time.Duration(r.numberIf(has & hasSessionTimeout))
 	p.AcctInterimInterval = time.Duration(r.numberIf(has & hasAcctInterimInterval))
 	p.MaxSessions = uint16(r.numberIf(has & hasMaxSessions))
@@ -233,6 +234,10 @@ func (r *reader) number() uint64 {
 		r.octets = r.octets[1:]
 		return uint64(value)
 	}
+	return r.largeNumber()
+}
+
+func (r *reader) largeNumber() uint64 {
 	value, length := binary.Uvarint(unsafe.Slice(unsafe.StringData(r.octets), len(r.octets)))
 	r.octets = r.octets[length:]
 	return value
