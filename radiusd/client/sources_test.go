@@ -119,9 +119,9 @@ func TestSessionsFollowEachOtherAsFastAsTheyAreAcknowledged(t *testing.T) {
 		}
 	}
 	begun := 0
-	require.NoError(t, sessions.Each(func(id string, progress Progress) error {
+	require.NoError(t, sessions.Each(func(session Begun) error {
 		begun++
-		events := kept.bySession()[id]
+		events, progress := kept.bySession()[session.ID], session.Progress
 		assert.Equal(t, len(events) > 0, progress.Started)
 		assert.Equal(t, len(events) == 4, progress.Stopped)
 		assert.Equal(t, max(0, min(2, len(events)-1)), int(progress.Interims))
@@ -129,7 +129,7 @@ func TestSessionsFollowEachOtherAsFastAsTheyAreAcknowledged(t *testing.T) {
 	}))
 	assert.Len(t, kept.bySession(), begun)
 	failed := errors.New("enough")
-	assert.ErrorIs(t, sessions.Each(func(string, Progress) error { return failed }), failed)
+	assert.ErrorIs(t, sessions.Each(func(Begun) error { return failed }), failed)
 }
 
 func TestAScheduleOfSessionsIsExact(t *testing.T) {
@@ -143,8 +143,8 @@ func TestAScheduleOfSessionsIsExact(t *testing.T) {
 	assert.Equal(t, []uint64{25, 75, 25}, []uint64{result.Starts, result.Interims, result.Stops})
 	assert.GreaterOrEqual(t, result.Retransmissions, uint64(7))
 	assert.Zero(t, result.Timeouts)
-	require.NoError(t, sessions.Each(func(id string, progress Progress) error {
-		assert.Equal(t, Progress{Started: true, Stopped: true, Interims: 3}, progress, id)
+	require.NoError(t, sessions.Each(func(session Begun) error {
+		assert.Equal(t, Progress{Started: true, Stopped: true, Interims: 3}, session.Progress, session.ID)
 		return nil
 	}))
 	assert.Len(t, kept.bySession(), 25)
