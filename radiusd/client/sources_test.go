@@ -118,16 +118,16 @@ func TestSessionsFollowEachOtherAsFastAsTheyAreAcknowledged(t *testing.T) {
 			output = event.output
 		}
 	}
-	begun := 0
+	begun, bySession := 0, kept.bySession()
 	require.NoError(t, sessions.Each(func(session Begun) error {
 		begun++
-		events, progress := kept.bySession()[session.ID], session.Progress
+		events, progress := bySession[session.ID], session.Progress
 		assert.Equal(t, len(events) > 0, progress.Started)
 		assert.Equal(t, len(events) == 4, progress.Stopped)
 		assert.Equal(t, max(0, min(2, len(events)-1)), int(progress.Interims))
 		return nil
 	}))
-	assert.Len(t, kept.bySession(), begun)
+	assert.Len(t, bySession, begun)
 	failed := errors.New("enough")
 	assert.ErrorIs(t, sessions.Each(func(Begun) error { return failed }), failed)
 }
