@@ -81,6 +81,9 @@ const (
 	defaultKept    = 1 << 16
 	// searchLimit is how long a search for a session may take.
 	searchLimit = 10 * time.Second
+	// patience is how long a request may wait until its NAS has room, before it is
+	// refused with 506: those of one NAS must not fill the relay.
+	patience = 10 * time.Second
 	// keptFor is for how long an answer is kept: the window in which a copy of a
 	// request must be recognised.
 	keptFor = 300 * time.Second
@@ -292,12 +295,14 @@ func (r *Relay) carryOut(ctx context.Context, tenant string, asked *request) (li
 	if err != nil || cause != 0 {
 		return cause, err
 	}
-	outcome, err := r.options.Changer.Apply(ctx, Order{Session: session, Changes: asked.changes})
+	outcome, err := r.options.Changer.Apply(ctx, Order{Session: session, Changes: asked.changes, Patience: patience})
 	switch {
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
 	case errors.Is(err, linegate.ErrNotFound):
 		return linegate.CauseNotRoutable, nil // the NAS has no entry any more
+	case errors.Is(err, ErrBusy):
+		return linegate.CauseResources, nil
 	case err != nil:
 		return linegate.CauseProxyError, nil
 	}
