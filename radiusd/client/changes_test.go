@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestChangesAreCountedByTheirAnswers(t *testing.T) {
 	signer := wire.NewSigner(secret)
 	asked := changes(40)
 	asked.DisconnectShare = 0.2
-	var disconnects, coas uint64
+	var disconnects, coas atomic.Uint64
 	l := load(respond(t, func(request []byte) []byte {
 		packet, err := wire.Parse(request)
 		if err != nil || signer.VerifyChange(packet) != nil || packet.Find(wire.MessageAuthenticator) == nil {
@@ -49,11 +50,11 @@ func TestChangesAreCountedByTheirAnswers(t *testing.T) {
 		assert.True(t, ok)
 		assert.WithinDuration(t, time.Now(), time.Unix(int64(seconds), 0), time.Minute)
 		if packet.Code() == wire.DisconnectRequest {
-			disconnects++
+			disconnects.Add(1)
 			assert.Nil(t, packet.Find(wire.FilterID), "a Disconnect-Request changes nothing")
 			return changed(request, 2, wire.AppendInteger(nil, wire.ErrorCause, 504)...)
 		}
-		coas++
+		coas.Add(1)
 		assert.Equal(t, "gold", string(packet.Find(wire.FilterID)))
 		return changed(request, 1)
 	}), asked.Source)
@@ -61,10 +62,10 @@ func TestChangesAreCountedByTheirAnswers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, result.Wrong())
 	assert.Zero(t, result.BadReplies)
-	assert.Equal(t, []uint64{coas, disconnects, 0}, []uint64{result.Acks, result.Naks, result.Timeouts})
+	assert.Equal(t, []uint64{coas.Load(), disconnects.Load(), 0}, []uint64{result.Acks, result.Naks, result.Timeouts})
 	assert.Equal(t, result.Sent, result.Answered())
-	assert.Equal(t, map[linegate.ErrorCause]uint64{504: disconnects}, asked.Causes())
-	assert.InDelta(t, 0.2, float64(disconnects)/float64(result.Sent), 0.15)
+	assert.Equal(t, map[linegate.ErrorCause]uint64{504: disconnects.Load()}, asked.Causes())
+	assert.InDelta(t, 0.2, float64(disconnects.Load())/float64(result.Sent), 0.15)
 }
 
 // A NAS that answers only the second copy sees the same octets twice, and no other
@@ -99,7 +100,7 @@ func TestASessionHasOneChangeUnderWay(t *testing.T) {
 
 func TestASessionIsDisconnectedOnce(t *testing.T) {
 	asked := changes(30)
-	asked.DisconnectShare, asked.Pace.Duration = 1, time.Hour
+	asked.DisconnectShare, asked.Pace.Duration = 1, time.Second
 	l := load(respond(t, func(request []byte) []byte { return changed(request, 1) }), asked.Source)
 	result, err := l.Run(t.Context())
 	require.NoError(t, err, "the load ends with the last session")

@@ -382,3 +382,31 @@ func TestBuildingRequestsAllocatesNothing(t *testing.T) {
 		assert.Less(t, testing.AllocsPerRun(1000, build), 1.0, name)
 	}
 }
+
+func TestSessionsAreSpreadOverTheirNAS(t *testing.T) {
+	var mu sync.Mutex
+	told := map[string]string{}
+	sessions := &Sessions{Subjects: subjects(4), Online: 5, Over: 20 * time.Millisecond, LeaveOpen: true, NAS: netip.MustParsePrefix("10.1.2.3/31")}
+	require.NoError(t, sessions.Validate())
+	_, err := load(respond(t, func(octets []byte) []byte {
+		packet, err := wire.Parse(octets)
+		if err != nil {
+			panic(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		told[string(packet.Find(wire.AcctSessionID))] = wire.Address(packet.Find(wire.NASIPAddress)).String()
+		return reply(octets, wire.AccountingResponse)
+	}), sessions.Source).Run(t.Context())
+	require.NoError(t, err)
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Equal(t, map[string]string{"0": "10.1.2.2", "1": "10.1.2.3", "2": "10.1.2.2", "3": "10.1.2.3", "4": "10.1.2.2"}, told)
+	require.NoError(t, sessions.Each(func(session Begun) error {
+		assert.Equal(t, told[session.ID], session.NAS.String())
+		assert.NotEmpty(t, session.UserName)
+		return nil
+	}))
+	sessions.NAS = netip.MustParsePrefix("2001:db8::/127")
+	assert.ErrorContains(t, sessions.Validate(), "2001:db8::/127 is not allowed for the NAS: an IPv4 prefix")
+}
