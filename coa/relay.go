@@ -3,7 +3,6 @@ package coa
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -82,6 +81,9 @@ const (
 	defaultKept    = 1 << 16
 	// searchLimit is how long a search for a session may take.
 	searchLimit = 10 * time.Second
+	// patience is how long a request may wait until its NAS has room, before it is
+	// refused with 506: those of one NAS must not fill the relay.
+	patience = 10 * time.Second
 	// keptFor is for how long an answer is kept: the window in which a copy of a
 	// request must be recognised.
 	keptFor = 300 * time.Second
@@ -278,7 +280,7 @@ func (l *listener) work(ctx context.Context, client *relayClient, came received,
 			return linegate.RelayStoreUnavailable, err
 		}
 	}
-	reply, err := client.reply(packet, &asked, cause)
+	reply, err := Reply(nil, client.signer, packet, cause)
 	if err != nil { // its Proxy-States leave no room
 		return linegate.RelayMalformed, err
 	}
@@ -286,25 +288,21 @@ func (l *listener) work(ctx context.Context, client *relayClient, came received,
 	return l.send(reply, came, client, false)
 }
 
-// acknowledged and refusedSilently are answers that no Error-Cause stands for.
-const (
-	acknowledged    linegate.ErrorCause = 0
-	refusedSilently linegate.ErrorCause = 1<<32 - 1 // the NAS gave no cause
-)
-
-// carryOut makes the change and returns what to answer: acknowledged, or the cause
+// carryOut makes the change and returns what to answer: Acknowledged, or the cause
 // of a NAK. An error means that nothing is known about the session.
 func (r *Relay) carryOut(ctx context.Context, tenant string, asked *request) (linegate.ErrorCause, error) {
 	session, cause, err := r.find(ctx, tenant, &asked.session)
 	if err != nil || cause != 0 {
 		return cause, err
 	}
-	outcome, err := r.options.Changer.Apply(ctx, Order{Session: session, Changes: asked.changes})
+	outcome, err := r.options.Changer.Apply(ctx, Order{Session: session, Changes: asked.changes, Patience: patience})
 	switch {
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
 	case errors.Is(err, linegate.ErrNotFound):
 		return linegate.CauseNotRoutable, nil // the NAS has no entry any more
+	case errors.Is(err, ErrBusy):
+		return linegate.CauseResources, nil
 	case err != nil:
 		return linegate.CauseProxyError, nil
 	}
@@ -317,13 +315,13 @@ func (r *Relay) carryOut(ctx context.Context, tenant string, asked *request) (li
 func relayed(outcome linegate.ChangeOutcome) linegate.ErrorCause {
 	switch outcome.Result {
 	case linegate.ChangeAcked, linegate.ChangeGone:
-		return acknowledged
+		return Acknowledged
 	case linegate.ChangeUnsupported:
 		return linegate.CauseUnsupportedAttribute
 	case linegate.ChangeTimeout:
 		return linegate.CauseProxyError
 	}
-	return cmp.Or(outcome.Cause, refusedSilently)
+	return cmp.Or(outcome.Cause, RefusedSilently)
 }
 
 // errEnough ends a search that found more than one session.
@@ -361,26 +359,6 @@ func (r *Relay) find(ctx context.Context, tenant string, named *identity) (*line
 		return nil, linegate.CauseNASMismatch, nil
 	}
 	return nil, linegate.CauseContextNotFound, nil
-}
-
-// reply writes and signs an answer: ACK or NAK of what was asked for, whatever it
-// was asked of the NAS as.
-func (c *relayClient) reply(packet wire.Packet, asked *request, cause linegate.ErrorCause) ([]byte, error) {
-	code := packet.Code() + 1
-	if cause != acknowledged {
-		code = packet.Code() + 2
-	}
-	reply := wire.AppendHeader(nil, code, packet.Identifier(), [wire.AuthenticatorSize]byte{})
-	if asked.signed {
-		reply = wire.AppendMessageAuthenticator(reply)
-	}
-	if cause != acknowledged && cause != refusedSilently {
-		reply = wire.AppendAttribute(reply, wire.ErrorCause, binary.BigEndian.AppendUint32(nil, uint32(cause)))
-	}
-	for _, state := range asked.proxyStates {
-		reply = wire.AppendAttribute(reply, wire.ProxyState, state)
-	}
-	return reply, c.signer.SignReply(reply, packet.Authenticator())
 }
 
 // send puts an answer on the wire.

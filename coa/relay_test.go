@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -279,6 +280,7 @@ func TestTheRelayReturnsTheAnswerOfTheNAS(t *testing.T) {
 		"silent":              {linegate.ChangeOutcome{Result: linegate.ChangeTimeout}, nil, wire.CoANAK, 505},
 		"unsupported":         {linegate.ChangeOutcome{Result: linegate.ChangeUnsupported}, nil, wire.CoANAK, 401},
 		"the NAS is no more":  {linegate.ChangeOutcome{}, linegate.ErrNotFound, wire.CoANAK, 502},
+		"the NAS has no room": {linegate.ChangeOutcome{}, fmt.Errorf("wait: %w", coa.ErrBusy), wire.CoANAK, 506},
 		"the network is down": {linegate.ChangeOutcome{}, errors.New("unreachable"), wire.CoANAK, 505},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -288,6 +290,7 @@ func TestTheRelayReturnsTheAnswerOfTheNAS(t *testing.T) {
 			assert.Equal(t, test.cause, cause)
 			answer := <-b.answers
 			assert.Equal(t, coa.Answer{From: answer.From, Tenant: "demo", Code: test.code, Cause: test.cause}, answer)
+			assert.Positive(t, b.orders()[0].Patience, "one NAS must not fill the relay")
 		})
 	}
 }

@@ -24,11 +24,9 @@ const (
 
 // request is a CoA or Disconnect request of another system, read.
 type request struct {
-	disconnect  bool
-	signed      bool // it has a Message-Authenticator
-	session     identity
-	changes     []linegate.Change
-	proxyStates [][]byte // in their order (RFC 5176 section 3.1)
+	disconnect bool
+	session    identity
+	changes    []linegate.Change
 }
 
 // aspects are the parts of a grant that a request names.
@@ -43,15 +41,13 @@ func readRequest(packet wire.Packet, pen uint32) (request, linegate.ErrorCause) 
 	r := request{disconnect: packet.Code() == wire.DisconnectRequest}
 	var said aspects
 	var grant linegate.Grant
-	refusal := linegate.ErrorCause(0)
 	for attribute := range packet.Attributes() {
-		cause := r.read(attribute, pen, &grant, &said)
-		if refusal == 0 {
-			refusal = cause // later ones are read all the same: Proxy-State has to be kept
+		if refusal := r.read(attribute, pen, &grant, &said); refusal != 0 {
+			return r, refusal
 		}
 	}
+	refusal := linegate.ErrorCause(0)
 	switch {
-	case refusal != 0:
 	case r.session.empty():
 		refusal = linegate.CauseMissingAttribute
 	case r.disconnect:
@@ -65,14 +61,8 @@ func readRequest(packet wire.Packet, pen uint32) (request, linegate.ErrorCause) 
 // read takes one attribute in.
 func (r *request) read(attribute wire.Attribute, pen uint32, grant *linegate.Grant, said *aspects) linegate.ErrorCause {
 	switch attribute.Type {
-	case wire.ProxyState:
-		r.proxyStates = append(r.proxyStates, attribute.Value)
-		return 0
-	case wire.MessageAuthenticator:
-		r.signed = true
-		return 0
-	case wire.EventTimestamp:
-		return 0
+	case wire.ProxyState, wire.MessageAuthenticator, wire.EventTimestamp:
+		return 0 // of the packet, not of what it asks for
 	}
 	if known, cause := r.session.read(attribute); known {
 		return cause

@@ -51,7 +51,13 @@ type Order struct {
 	// Uncertain tells that the same was asked before and never answered, so that it
 	// may have happened.
 	Uncertain bool
+	// Patience is how long to wait until the NAS has room for the request: a place in
+	// its window, and an identifier that has rested; 0: as long as it takes.
+	Patience time.Duration
 }
+
+// ErrBusy: the NAS had no room within the order's patience. It was not asked.
+var ErrBusy = errors.New("too many changes of this NAS at a time")
 
 // Kinds names the changes, parted by commas.
 func (o *Order) Kinds() string {
@@ -202,7 +208,7 @@ func (s *Sender) ask(ctx context.Context, nas *nasEntry, order Order) (linegate.
 		return linegate.ChangeOutcome{}, err
 	}
 	to := nas.address(order.Session)
-	from, err := s.ports.acquire(ctx, to, nas.window)
+	from, err := s.room(ctx, to, nas.window, order.Patience)
 	if err != nil {
 		return linegate.ChangeOutcome{}, err
 	}
@@ -222,6 +228,16 @@ func (s *Sender) ask(ctx context.Context, nas *nasEntry, order Order) (linegate.
 	}
 	outcome.Disconnected = disconnect && !order.disconnects()
 	return outcome, nil
+}
+
+// room waits for an identifier to ask the NAS under.
+func (s *Sender) room(ctx context.Context, to netip.AddrPort, window int, patience time.Duration) (slot, error) {
+	if patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, ErrBusy)
+		defer cancel()
+	}
+	return s.ports.acquire(ctx, to, window)
 }
 
 // say writes the request's attributes. One change that is made by a disconnect

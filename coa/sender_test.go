@@ -393,6 +393,41 @@ func TestIdentifiersRestBetweenUses(t *testing.T) {
 	}
 }
 
+// Who has patience only for so long is not kept by a NAS that has no room, be it
+// that its window is full or that its identifiers rest.
+func TestPatienceEndsTheWaitForRoom(t *testing.T) {
+	for name, test := range map[string]struct {
+		window uint16
+		answer func(received)
+		before int // changes that take all the room
+	}{
+		"a full window":  {1, func(received) {}, 1},
+		"no identifiers": {256, func(r received) { r.answer(r.reply(ackOf(r))) }, 256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := sender(t, &network{nas: test.answer}, coa.Options{Ports: 1})
+				nas := bng()
+				nas.CoAWindow = test.window
+				require.Empty(t, s.SetNASes([]linegate.NAS{nas}))
+				var all sync.WaitGroup
+				for i := range test.before {
+					all.Go(func() {
+						_, err := s.Apply(t.Context(), coa.Order{Session: session(strconv.Itoa(i)), Changes: []linegate.Change{faster}})
+						assert.NoError(t, err)
+					})
+				}
+				synctest.Wait()
+				began := time.Now()
+				_, err := s.Apply(t.Context(), coa.Order{Session: session("late"), Changes: []linegate.Change{faster}, Patience: 10 * time.Second})
+				assert.ErrorIs(t, err, coa.ErrBusy)
+				assert.Equal(t, 10*time.Second, time.Since(began))
+				all.Wait()
+			})
+		})
+	}
+}
+
 func TestAnEndedContextEndsEveryWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{nas: func(received) {}}

@@ -17,7 +17,7 @@ import (
 
 func newBenchCommand(c *cli) *cobra.Command {
 	return newGroup("bench", "Measure what a RADIUS server can take", nil,
-		newBenchAuthCommand(c), newBenchAcctCommand(c), newBenchCallCommand(c),
+		newBenchAuthCommand(c), newBenchAcctCommand(c), newBenchCallCommand(c), newBenchCoACommand(c), newBenchNASCommand(c),
 		newBenchSubscribersCommand(), newBenchEchoCommand(), newBenchPreloadCommand(c), newBenchPeersCommand(c))
 }
 
@@ -39,7 +39,6 @@ func (o *loading) addFlags(command *cobra.Command, address string) {
 	flags := command.Flags()
 	flags.StringSliceVar(&o.servers, "server", []string{address}, "HOST:PORT to ask; several share the sockets among them, and each is the next one for those of the others")
 	o.addSecretFlags(command)
-	flags.StringVar(&o.subscribers, "subscribers", "", "CSV file of subscribers")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Second, "how long to wait for an answer each time")
 	flags.IntVar(&o.tries, "tries", 1, "how often to send a request, each time to the next server, before it counts as unanswered")
 	flags.IntVar(&o.sockets, "sockets", 4, "sockets to ask from, each with a port of its own")
@@ -47,6 +46,11 @@ func (o *loading) addFlags(command *cobra.Command, address string) {
 	flags.IntSliceVar(&o.pids, "pid", nil, "process of the server on this machine, to measure its CPU time and memory with those of all processes it starts; several are added up")
 	flags.DurationVar(&o.settle, "settle", 0, "how long to wait, at most, until the server rests after the load, before its CPU time is read")
 	flags.Uint64Var(&o.seed, "seed", 1, "of all that is random")
+}
+
+// addSubscribersFlag adds the flag of loads that ask for subscribers.
+func (o *loading) addSubscribersFlag(command *cobra.Command) {
+	command.Flags().StringVar(&o.subscribers, "subscribers", "", "CSV file of subscribers")
 	_ = command.MarkFlagRequired("subscribers") // fails only for a flag that does not exist
 }
 
@@ -65,12 +69,15 @@ func (o *loading) load(stdin io.Reader) (*client.Load, error) {
 	}, nil
 }
 
-// head is what a report begins with.
-func (o *loading) head(subjects []client.Subject, left int) record {
-	return record{
-		{"server", strings.Join(o.servers, ",")}, {"subscribers", len(subjects)}, {"left_out", left},
-		{"sockets", o.sockets}, {"window", o.window},
-	}
+// head is what a report begins with. about is whom the load asks for.
+func (o *loading) head(about ...property) record {
+	head := append(record{{"server", strings.Join(o.servers, ",")}}, about...)
+	return append(head, property{"sockets", o.sockets}, property{"window", o.window})
+}
+
+// subjectsHead is the head of a load that asks for subscribers.
+func (o *loading) subjectsHead(subjects []client.Subject, left int) record {
+	return o.head(property{"subscribers", len(subjects)}, property{"left_out", left})
 }
 
 // bench runs a load, watched by a meter, and shows the report: head, what became
@@ -154,15 +161,15 @@ func (o *loading) meter(unit string, done func(client.Counts) uint64) *benchMete
 // ownAttributes are in every request of a load, framed.
 func ownAttributes() []byte { return wire.AppendText(nil, wire.NASIdentifier, ownName) }
 
-// parseShare reads 10% or 0.1.
-func parseShare(text string) (float64, error) {
+// parseShare reads a flag's 10% or 0.1.
+func parseShare(flag, text string) (float64, error) {
 	digits, percent := strings.CutSuffix(text, "%")
 	share, err := strconv.ParseFloat(digits, 64)
 	if percent {
 		share /= 100
 	}
 	if err != nil || !(share >= 0 && share <= 1) {
-		return 0, fmt.Errorf("--wrong: %q is not allowed: 0%% to 100%%", text)
+		return 0, fmt.Errorf("--%s: %q is not allowed: 0%% to 100%%", flag, text)
 	}
 	return share, nil
 }

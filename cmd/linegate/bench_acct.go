@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ type benchAcctOptions struct {
 	leaveOpen bool
 	prefix    string
 	list      string
+	nas       string
 }
 
 func newBenchAcctCommand(c *cli) *cobra.Command {
@@ -50,6 +50,7 @@ func newBenchAcctCommand(c *cli) *cobra.Command {
 		},
 	}
 	options.addFlags(command, demoAcct)
+	options.addSubscribersFlag(command)
 	flags := command.Flags()
 	flags.IntVar(&options.sessions, "sessions", 0, "sessions that are online at a time, on a schedule")
 	flags.IntVar(&options.interims, "interims", 1, "Interim-Updates of each session")
@@ -57,6 +58,7 @@ func newBenchAcctCommand(c *cli) *cobra.Command {
 	flags.DurationVar(&options.duration, "duration", time.Minute, "how long to go on without a schedule")
 	flags.BoolVar(&options.leaveOpen, "leave-open", false, "send no Stops")
 	flags.StringVar(&options.list, "list", "", "file to write the sessions to, as CSV, with what was acknowledged of each")
+	flags.StringVar(&options.nas, "nas", "", "IPv4 prefix, /8 to /32, of the boxes that the sessions are on, in turn, e.g. 127.0.1.0/26; each tells its box as NAS-IP-Address (default: none is told)")
 	addPrefixFlag(command, &options.prefix)
 	return command
 }
@@ -80,7 +82,7 @@ func (c *cli) benchAcct(cmd *cobra.Command, options benchAcctOptions) error {
 		return err
 	}
 	meter := options.meter("request", client.Counts.Answered)
-	head := append(options.head(sessions.Subjects, left), property{"prefix", sessions.Prefix})
+	head := append(options.subjectsHead(sessions.Subjects, left), property{"prefix", sessions.Prefix})
 	result, err := c.bench(cmd, load, meter, head, acctRecord)
 	if err != nil {
 		return err
@@ -108,6 +110,9 @@ func (o *benchAcctOptions) build(stdin io.Reader) (load *client.Load, sessions *
 		Attributes: ownAttributes(), Prefix: sessionPrefix(o.prefix, time.Now()), Interims: o.interims,
 		LeaveOpen: o.leaveOpen, Online: o.sessions, Over: o.over, Duration: o.duration,
 	}
+	if sessions.NAS, err = parseBoxes(o.nas); err != nil {
+		return nil, nil, 0, err
+	}
 	if sessions.Subjects, left, err = readSubjects(o.subscribers); err != nil {
 		return nil, nil, 0, err
 	}
@@ -118,23 +123,19 @@ func (o *benchAcctOptions) build(stdin io.Reader) (load *client.Load, sessions *
 	return load, sessions, left, nil
 }
 
+// parseBoxes reads the prefix of --nas; empty: a zero one.
+func parseBoxes(text string) (netip.Prefix, error) {
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	boxes, err := netip.ParsePrefix(text)
+	if err != nil || !boxes.Addr().Is4() || boxes.Bits() < 8 {
+		return netip.Prefix{}, fmt.Errorf("--nas: %q is not allowed: an IPv4 prefix, /8 to /32, e.g. 127.0.1.0/26", text)
+	}
+	return boxes, nil
+}
+
 // acctRecord is what was acknowledged, each event once.
 func acctRecord(result client.Result) record {
 	return record{{"starts", result.Starts}, {"interims", result.Interims}, {"stops", result.Stops}}
-}
-
-// listSessions writes what was acknowledged of each session.
-func listSessions(path string, sessions *client.Sessions) (err error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	rows := csv.NewWriter(file)
-	_ = rows.Write([]string{"acct_session_id", "started", "interims", "stopped"}) // Error tells
-	err = sessions.Each(func(id string, progress client.Progress) error {
-		return rows.Write([]string{id, strconv.FormatBool(progress.Started), strconv.Itoa(int(progress.Interims)), strconv.FormatBool(progress.Stopped)})
-	})
-	rows.Flush()
-	return errors.Join(err, rows.Error())
 }

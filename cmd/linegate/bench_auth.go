@@ -20,19 +20,18 @@ type benchAuthOptions struct {
 
 // proving are the flags about how an Access-Request proves what it says.
 type proving struct {
+	signing
 	method string
-	signed string
 }
 
 func (p *proving) addFlags(command *cobra.Command) {
 	addMethodFlag(command, &p.method, string(client.MethodPAP), "how the password is proven: ")
-	command.Flags().StringVar(&p.signed, "message-authenticator", "yes", "whether Access-Requests have a Message-Authenticator: yes, no")
-	completeFlag(command, "message-authenticator", cobra.FixedCompletions([]string{"yes", "no"}, cobra.ShellCompDirectiveNoFileComp))
+	p.addFlag(command, "Access-Requests")
 }
 
 // apply reads the flags into a load.
 func (p *proving) apply(load *client.Load, logins *client.Logins) (err error) {
-	if load.WithoutMessageAuthenticator, err = parseSigned(p.signed); err != nil {
+	if load.WithoutMessageAuthenticator, err = p.without(); err != nil {
 		return err
 	}
 	logins.Method, err = client.ParseMethod(p.method)
@@ -56,6 +55,7 @@ func newBenchAuthCommand(c *cli) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.benchAuth(cmd, options) },
 	}
 	options.loading.addFlags(command, demoAuth)
+	options.addSubscribersFlag(command)
 	options.pacing.addFlags(command, "requests")
 	options.proving.addFlags(command)
 	flags := command.Flags()
@@ -70,7 +70,7 @@ func (c *cli) benchAuth(cmd *cobra.Command, options benchAuthOptions) error {
 		return err
 	}
 	meter := options.meter("request", client.Counts.Answered)
-	head := append(options.head(logins.Subjects, left), property{"method", options.method})
+	head := append(options.subjectsHead(logins.Subjects, left), property{"method", options.method})
 	kind := func(result client.Result) record {
 		if options.floor {
 			return record{{"echoes", result.Echoes}}
@@ -93,7 +93,7 @@ func (o *benchAuthOptions) build(stdin io.Reader) (load *client.Load, logins *cl
 	if err := o.apply(load, logins); err != nil {
 		return nil, nil, 0, err
 	}
-	if logins.WrongShare, err = parseShare(o.wrong); err != nil {
+	if logins.WrongShare, err = parseShare("wrong", o.wrong); err != nil {
 		return nil, nil, 0, err
 	}
 	if logins.Pace, err = o.pace(); err != nil {
@@ -116,13 +116,21 @@ func scheduleRecord(pace client.Pace, result client.Result) record {
 	return record{{"rate", pace.Rate}, {"unsent", scheduled - min(scheduled, result.Sent)}}
 }
 
-// parseSigned reads yes or no.
-func parseSigned(text string) (without bool, err error) {
-	switch text {
+// signing is the flag about the Message-Authenticator of requests.
+type signing struct{ signed string }
+
+func (s *signing) addFlag(command *cobra.Command, what string) {
+	command.Flags().StringVar(&s.signed, "message-authenticator", "yes", "whether "+what+" have a Message-Authenticator: yes, no")
+	completeFlag(command, "message-authenticator", cobra.FixedCompletions([]string{"yes", "no"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// without tells that they go without.
+func (s *signing) without() (without bool, err error) {
+	switch s.signed {
 	case "yes":
 		return false, nil
 	case "no":
 		return true, nil
 	}
-	return false, fmt.Errorf("--message-authenticator: %q is not allowed: yes, no", text)
+	return false, fmt.Errorf("--message-authenticator: %q is not allowed: yes, no", s.signed)
 }

@@ -32,6 +32,7 @@ func newBenchCallCommand(c *cli) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.benchCall(cmd, options) },
 	}
 	options.loading.addFlags(command, demoAuth)
+	options.addSubscribersFlag(command)
 	options.pacing.addFlags(command, "calls")
 	options.proving.addFlags(command)
 	command.Flags().StringSliceVar(&options.accounting, "acct-server", []string{demoAcct}, "HOST:PORT to account to")
@@ -45,7 +46,7 @@ func (c *cli) benchCall(cmd *cobra.Command, options benchCallOptions) error {
 		return err
 	}
 	meter := options.meter("call", func(counts client.Counts) uint64 { return counts.Calls })
-	head := append(options.head(calls.Subjects, left), property{"method", options.method})
+	head := append(options.subjectsHead(calls.Subjects, left), property{"method", options.method})
 	kind := func(result client.Result) record {
 		return append(append(record{{"calls", result.Calls}, {"calls_per_second", perSecond(result.Calls, result)}},
 			loginRecord(result)...), acctRecord(result)...)

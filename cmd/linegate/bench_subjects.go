@@ -98,12 +98,5 @@ func lineOctets(names *dictionary.Dictionary, profile *linegate.NetworkProfile) 
 	if err := e.addLine(profile.CircuitID.String(), profile.RemoteID.String()); err != nil {
 		return nil, err
 	}
-	var octets []byte
-	for _, pair := range e.pairs {
-		var err error
-		if octets, err = pair.Append(octets); err != nil {
-			return nil, err
-		}
-	}
-	return octets, nil
+	return e.framed()
 }

@@ -162,7 +162,7 @@ func TestBenchAcctCountsWhatIsAcknowledged(t *testing.T) {
 	assert.NotContains(t, report, "accepts", "nobody has logged in")
 	list, err := os.ReadFile("sessions.csv")
 	require.NoError(t, err)
-	assert.Contains(t, string(list), "acct_session_id,started,interims,stopped\np-0,true,2,true\n")
+	assert.Contains(t, string(list), "acct_session_id,started,interims,stopped,username,nas_address\np-0,true,2,true,sub0000001,\n")
 	assert.Equal(t, 13, bytes.Count(list, []byte("\n")))
 
 	_, report = bench(address, "--duration", "100ms", "--interims", "0", "--leave-open")

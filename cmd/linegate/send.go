@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 	"time"
 
@@ -150,18 +151,24 @@ func (e *exchange) addLine(circuit, remote string) error {
 // octets returns the attributes as they stand in the request, with a NAS-Identifier
 // where none says who asks.
 func (e *exchange) octets() (octets []byte, err error) {
-	named := false
+	if octets, err = e.framed(); err != nil {
+		return nil, err
+	}
+	named := slices.ContainsFunc(e.pairs, func(pair dictionary.Pair) bool {
+		return slices.Contains([]string{"NAS-Identifier", "NAS-IP-Address", "NAS-IPv6-Address"}, pair.Attribute.Name)
+	})
+	if !named {
+		octets = wire.AppendText(octets, wire.NASIdentifier, ownName)
+	}
+	return octets, nil
+}
+
+// framed returns the attributes alone.
+func (e *exchange) framed() (octets []byte, err error) {
 	for _, pair := range e.pairs {
-		switch pair.Attribute.Name {
-		case "NAS-Identifier", "NAS-IP-Address", "NAS-IPv6-Address":
-			named = true
-		}
 		if octets, err = pair.Append(octets); err != nil {
 			return nil, err
 		}
-	}
-	if !named {
-		octets = wire.AppendText(octets, wire.NASIdentifier, ownName)
 	}
 	return octets, nil
 }

@@ -60,7 +60,7 @@ func (s *callSource) Build(builder *Builder, ask *Ask) error {
 		s.pacer.take()
 		ask.Task, ask.Step = len(s.share.progress), callLogin
 		s.share.progress, s.classes = append(s.share.progress, Progress{}), append(s.classes, nil)
-		subject := &s.Subjects[s.share.number(ask.Task)%len(s.Subjects)]
+		subject := s.share.subject(s.share.number(ask.Task))
 		return s.Logins.build(builder, ask, &s.login, subject, false)
 	}
 	next := s.waiting[last]

@@ -19,8 +19,8 @@ import (
 // answer. A request that gets none goes to the next server with the same octets
 // (RFC 5080 section 2.2.1) until its tries are used up.
 type Load struct {
-	// Auth and Acct are the servers' addresses, host:port, all of one family. Each
-	// socket begins with another one of them.
+	// Auth and Acct are the servers' addresses, host:port, all of one family; those
+	// that take changes are in Auth. Each socket begins with another one of them.
 	Auth, Acct []string
 	Signer     *wire.Signer
 	Timeout    time.Duration // of one try
@@ -28,7 +28,7 @@ type Load struct {
 	Sockets    int           // at least 1
 	Window     int           // outstanding requests of a socket, 1 to 256: the identifiers there are
 	Seed       uint64        // of authenticators and challenges
-	// WithoutMessageAuthenticator leaves it out of Access-Requests.
+	// WithoutMessageAuthenticator leaves it out of Access-Requests and changes.
 	WithoutMessageAuthenticator bool
 	// Floor tells that the server sends back each datagram as it came: what is
 	// measured then is the network and the loop, not RADIUS.
@@ -77,22 +77,26 @@ type Ask struct {
 // Counts is what became of a load's requests. Sent is the sum of Answered,
 // Timeouts and those still under way.
 type Counts struct {
-	Sent            uint64 // requests, however often
-	Retransmissions uint64 // further tries
-	Accepts         uint64
-	Rejects         uint64
-	OtherAnswers    uint64 // neither accept nor reject: an Access-Challenge
-	WrongAccepts    uint64 // among Accepts: a reject was due
-	WrongRejects    uint64 // among Rejects: an accept was due
-	Starts          uint64 // accounting events that were acknowledged, each once
-	Interims        uint64
-	Stops           uint64
-	Calls           uint64 // complete ones: accepted, Start and Stop acknowledged
-	Echoes          uint64 // requests that came back as they were
-	Timeouts        uint64 // nothing authentic came in time, in all tries
-	BadReplies      uint64 // malformed, of no request of ours, or with a wrong authenticator
-	LateReplies     uint64 // authentic, but a second time or after their request had timed out
-	NetworkErrors   uint64 // the network refused a datagram
+	Sent             uint64 // requests, however often
+	Retransmissions  uint64 // further tries
+	Accepts          uint64
+	Rejects          uint64
+	OtherAnswers     uint64 // neither accept nor reject: an Access-Challenge
+	WrongAccepts     uint64 // among Accepts: a reject was due
+	WrongRejects     uint64 // among Rejects: an accept was due
+	Starts           uint64 // accounting events that were acknowledged, each once
+	Interims         uint64
+	Stops            uint64
+	Calls            uint64 // complete ones: accepted, Start and Stop acknowledged
+	Echoes           uint64 // requests that came back as they were
+	Acks             uint64 // of CoA-Requests and Disconnect-Requests
+	Naks             uint64
+	WrongCauses      uint64 // among Acks and Naks: the Error-Cause is none that such an answer can have
+	WrongProxyStates uint64 // among Acks and Naks: without the request's Proxy-State
+	Timeouts         uint64 // nothing authentic came in time, in all tries
+	BadReplies       uint64 // malformed, of no request of ours, or with a wrong authenticator
+	LateReplies      uint64 // authentic, but a second time or after their request had timed out
+	NetworkErrors    uint64 // the network refused a datagram
 }
 
 // Acknowledged is how many accounting events a server has taken.
@@ -100,11 +104,13 @@ func (c Counts) Acknowledged() uint64 { return c.Starts + c.Interims + c.Stops }
 
 // Answered is how many requests got an authentic answer in time.
 func (c Counts) Answered() uint64 {
-	return c.Accepts + c.Rejects + c.OtherAnswers + c.Acknowledged() + c.Echoes
+	return c.Accepts + c.Rejects + c.OtherAnswers + c.Acknowledged() + c.Echoes + c.Acks + c.Naks
 }
 
-// Wrong is how many answers were not the expected one.
-func (c Counts) Wrong() uint64 { return c.WrongAccepts + c.WrongRejects + c.OtherAnswers }
+// Wrong is how much was wrong with authentic answers.
+func (c Counts) Wrong() uint64 {
+	return c.WrongAccepts + c.WrongRejects + c.OtherAnswers + c.WrongCauses + c.WrongProxyStates
+}
 
 func (c *Counts) add(other Counts) {
 	c.Sent += other.Sent
@@ -119,6 +125,10 @@ func (c *Counts) add(other Counts) {
 	c.Stops += other.Stops
 	c.Calls += other.Calls
 	c.Echoes += other.Echoes
+	c.Acks += other.Acks
+	c.Naks += other.Naks
+	c.WrongCauses += other.WrongCauses
+	c.WrongProxyStates += other.WrongProxyStates
 	c.Timeouts += other.Timeouts
 	c.BadReplies += other.BadReplies
 	c.LateReplies += other.LateReplies

@@ -54,7 +54,7 @@ func (s *loginSource) Build(builder *Builder, ask *Ask) error {
 	s.take()
 	subject := &s.Subjects[s.next]
 	s.next = (s.next + 1) % len(s.Subjects)
-	wrong := s.share() < s.WrongShare
+	wrong := fraction(s.random) < s.WrongShare
 	return s.Logins.build(builder, ask, &s.login, subject, wrong)
 }
 
@@ -74,8 +74,8 @@ func (l *Logins) build(builder *Builder, ask *Ask, login *Login, subject *Subjec
 	return err
 }
 
-// share returns a random number from 0 to below 1.
-func (s *loginSource) share() float64 { return float64(s.random.Uint64()>>11) / (1 << 53) }
+// fraction returns a random number from 0 to below 1.
+func fraction(random *rand.ChaCha8) float64 { return float64(random.Uint64()>>11) / (1 << 53) }
 
 func (s *loginSource) Settle(ask *Ask, reply wire.Packet, counts *Counts) bool {
 	counts.judge(reply.Code(), ask.Accept)

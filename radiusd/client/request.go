@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"linegate/radiusd/wire"
 )
@@ -31,16 +32,18 @@ type Builder struct {
 	Signer *wire.Signer
 	Random io.Reader
 	// WithoutMessageAuthenticator makes Access-Requests as old NAS do, which anybody
-	// on the way can change.
+	// on the way can change, and leaves it out of changes, which have a digest.
 	WithoutMessageAuthenticator bool
 }
 
 // The answers that each kind of request can get (RFC 2865 section 4, RFC 2866
-// section 4, RFC 5997 section 3).
+// section 4, RFC 5997 section 3, RFC 5176 section 2).
 var (
 	accessAnswers     = []wire.Code{wire.AccessAccept, wire.AccessReject, wire.AccessChallenge}
 	accountingAnswers = []wire.Code{wire.AccountingResponse}
 	statusAnswers     = []wire.Code{wire.AccessAccept, wire.AccountingResponse}
+	coaAnswers        = []wire.Code{wire.CoAACK, wire.CoANAK}
+	disconnectAnswers = []wire.Code{wire.DisconnectACK, wire.DisconnectNAK}
 )
 
 // Access makes an Access-Request: Message-Authenticator unless it goes without, name, the proof of the
@@ -70,6 +73,23 @@ func (b *Builder) Accounting(space []byte, identifier uint8, attributes []byte) 
 	packet := wire.AppendHeader(space[:0], wire.AccountingRequest, identifier, authenticator)
 	packet = append(packet, attributes...)
 	return Request{octets: packet, answers: accountingAnswers}, b.Signer.SignAccounting(packet)
+}
+
+// Change makes a Disconnect-Request or a CoA-Request: Message-Authenticator unless
+// it goes without, the given attributes, and as Event-Timestamp when it is first
+// sent (RFC 5176 section 6.3).
+func (b *Builder) Change(space []byte, identifier uint8, disconnect bool, attributes []byte, at time.Time) (Request, error) {
+	code, answers := wire.CoARequest, coaAnswers
+	if disconnect {
+		code, answers = wire.DisconnectRequest, disconnectAnswers
+	}
+	packet := wire.AppendHeader(space[:0], code, identifier, [wire.AuthenticatorSize]byte{})
+	if !b.WithoutMessageAuthenticator {
+		packet = wire.AppendMessageAuthenticator(packet)
+	}
+	packet = append(packet, attributes...)
+	packet = wire.AppendInteger(packet, wire.EventTimestamp, uint32(at.Unix()))
+	return Request{octets: packet, answers: answers}, b.Signer.SignAccounting(packet)
 }
 
 // Status makes a Status-Server, which always has a Message-Authenticator (RFC

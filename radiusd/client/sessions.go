@@ -1,7 +1,10 @@
 package client
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -19,11 +22,14 @@ type Sessions struct {
 	Subjects   []Subject // at least one
 	Attributes []byte    // of every request, framed
 	Prefix     string    // of each Acct-Session-Id
-	Interims   int       // of each session
-	LeaveOpen  bool      // no Stops
-	Online     int
-	Over       time.Duration
-	Duration   time.Duration
+	// NAS are the IPv4 addresses of the boxes that the sessions are on, in turn, told
+	// as NAS-IP-Address; zero: none is told.
+	NAS       netip.Prefix
+	Interims  int  // of each session
+	LeaveOpen bool // no Stops
+	Online    int
+	Over      time.Duration
+	Duration  time.Duration
 
 	shares []*share
 }
@@ -39,6 +45,8 @@ func (s *Sessions) Validate() error {
 		return errors.New("sessions: nobody to account for")
 	case s.Interims < 0 || s.Interims > maxInterims:
 		return errors.New("sessions: 0 to " + strconv.Itoa(maxInterims) + " Interims are allowed")
+	case s.NAS.IsValid() && !s.NAS.Addr().Is4():
+		return fmt.Errorf("sessions: %s is not allowed for the NAS: an IPv4 prefix", s.NAS)
 	case s.Online < 0 || s.Online > 0 && s.Over <= 0:
 		return errors.New("sessions: a schedule needs a number of sessions and a duration of more than 0")
 	}
@@ -75,17 +83,41 @@ func (s *Sessions) share(socket, sockets int) *share {
 	return part
 }
 
-// Each calls fn for every session that was begun, with what was acknowledged of
-// it, after the load has ended. It stops at fn's first error and returns it.
-func (s *Sessions) Each(fn func(id string, progress Progress) error) error {
+// Begun is a session that was begun, and what was acknowledged of it.
+type Begun struct {
+	ID       string // Acct-Session-Id
+	UserName string
+	NAS      netip.Addr // zero: none was told
+	Progress
+}
+
+// Each calls fn for every session that was begun, after the load has ended. It
+// stops at fn's first error and returns it.
+func (s *Sessions) Each(fn func(session Begun) error) error {
 	for _, share := range s.shares {
 		for i, progress := range share.progress {
-			if err := fn(string(s.appendID(nil, share.number(i))), progress); err != nil {
+			number := share.number(i)
+			begun := Begun{string(s.appendID(nil, number)), s.subject(number).UserName, s.nas(number), progress}
+			if err := fn(begun); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// subject is whose session has the number among all.
+func (s *Sessions) subject(number int) *Subject { return &s.Subjects[number%len(s.Subjects)] }
+
+// nas is the box that it is on.
+func (s *Sessions) nas(number int) netip.Addr {
+	if !s.NAS.IsValid() {
+		return netip.Addr{}
+	}
+	address := s.NAS.Masked().Addr().As4()
+	boxes := 1 << (32 - s.NAS.Bits())
+	binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(address[:])+uint32(number%boxes))
+	return netip.AddrFrom4(address)
 }
 
 // steps is how many events a session has.
@@ -117,7 +149,7 @@ func (s *Sessions) appendID(dst []byte, number int) []byte {
 // build makes the event that ask.Task and ask.Step name, at an age of the session.
 func (s *share) build(builder *Builder, ask *Ask, age time.Duration, class []byte) (err error) {
 	number := s.number(ask.Task)
-	subject := &s.Subjects[number%len(s.Subjects)]
+	subject := s.subject(number)
 	s.space = s.appendEvent(s.space[:0], subject, number, ask.Step, age)
 	if class != nil {
 		s.space = wire.AppendAttribute(s.space, wire.ClassAttribute, class)
@@ -142,6 +174,9 @@ func (s *Sessions) appendEvent(dst []byte, subject *Subject, number, step int, a
 	dst = wire.AppendAttribute(dst, wire.AcctSessionID, s.appendID(id[:0], number))
 	dst = wire.AppendText(dst, wire.UserName, subject.UserName)
 	dst = append(append(dst, s.Attributes...), subject.Right...)
+	if nas := s.nas(number); nas.IsValid() {
+		dst = wire.AppendAddress(dst, wire.NASIPAddress, nas)
+	}
 	if subject.Address.Is4() {
 		dst = wire.AppendAddress(dst, wire.FramedIPAddress, subject.Address)
 	}

@@ -118,18 +118,18 @@ func TestSessionsFollowEachOtherAsFastAsTheyAreAcknowledged(t *testing.T) {
 			output = event.output
 		}
 	}
-	begun := 0
-	require.NoError(t, sessions.Each(func(id string, progress Progress) error {
+	begun, bySession := 0, kept.bySession()
+	require.NoError(t, sessions.Each(func(session Begun) error {
 		begun++
-		events := kept.bySession()[id]
+		events, progress := bySession[session.ID], session.Progress
 		assert.Equal(t, len(events) > 0, progress.Started)
 		assert.Equal(t, len(events) == 4, progress.Stopped)
 		assert.Equal(t, max(0, min(2, len(events)-1)), int(progress.Interims))
 		return nil
 	}))
-	assert.Len(t, kept.bySession(), begun)
+	assert.Len(t, bySession, begun)
 	failed := errors.New("enough")
-	assert.ErrorIs(t, sessions.Each(func(string, Progress) error { return failed }), failed)
+	assert.ErrorIs(t, sessions.Each(func(Begun) error { return failed }), failed)
 }
 
 func TestAScheduleOfSessionsIsExact(t *testing.T) {
@@ -143,8 +143,8 @@ func TestAScheduleOfSessionsIsExact(t *testing.T) {
 	assert.Equal(t, []uint64{25, 75, 25}, []uint64{result.Starts, result.Interims, result.Stops})
 	assert.GreaterOrEqual(t, result.Retransmissions, uint64(7))
 	assert.Zero(t, result.Timeouts)
-	require.NoError(t, sessions.Each(func(id string, progress Progress) error {
-		assert.Equal(t, Progress{Started: true, Stopped: true, Interims: 3}, progress, id)
+	require.NoError(t, sessions.Each(func(session Begun) error {
+		assert.Equal(t, Progress{Started: true, Stopped: true, Interims: 3}, session.Progress, session.ID)
 		return nil
 	}))
 	assert.Len(t, kept.bySession(), 25)
@@ -381,4 +381,32 @@ func TestBuildingRequestsAllocatesNothing(t *testing.T) {
 		build()
 		assert.Less(t, testing.AllocsPerRun(1000, build), 1.0, name)
 	}
+}
+
+func TestSessionsAreSpreadOverTheirNAS(t *testing.T) {
+	var mu sync.Mutex
+	told := map[string]string{}
+	sessions := &Sessions{Subjects: subjects(4), Online: 5, Over: 20 * time.Millisecond, LeaveOpen: true, NAS: netip.MustParsePrefix("10.1.2.3/31")}
+	require.NoError(t, sessions.Validate())
+	_, err := load(respond(t, func(octets []byte) []byte {
+		packet, err := wire.Parse(octets)
+		if err != nil {
+			panic(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		told[string(packet.Find(wire.AcctSessionID))] = wire.Address(packet.Find(wire.NASIPAddress)).String()
+		return reply(octets, wire.AccountingResponse)
+	}), sessions.Source).Run(t.Context())
+	require.NoError(t, err)
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Equal(t, map[string]string{"0": "10.1.2.2", "1": "10.1.2.3", "2": "10.1.2.2", "3": "10.1.2.3", "4": "10.1.2.2"}, told)
+	require.NoError(t, sessions.Each(func(session Begun) error {
+		assert.Equal(t, told[session.ID], session.NAS.String())
+		assert.NotEmpty(t, session.UserName)
+		return nil
+	}))
+	sessions.NAS = netip.MustParsePrefix("2001:db8::/127")
+	assert.ErrorContains(t, sessions.Validate(), "2001:db8::/127 is not allowed for the NAS: an IPv4 prefix")
 }
