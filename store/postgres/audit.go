@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"linegate/store/column"
+
 	"linegate"
 )
 
@@ -37,7 +39,7 @@ func (u *update) audit(entry linegate.AuditEntry) (row []any, revision int64, er
 		return nil, 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
 	}
 	u.revision++
-	return []any{u.revision, micros(u.store.now()), told(u.actor), string(entry.Kind), entry.Tenant, told(entry.Name), entry.ID,
+	return []any{u.revision, column.Micros(u.store.now()), told(u.actor), string(entry.Kind), entry.Tenant, told(entry.Name), entry.ID,
 		string(entry.Outcome), string(changes), string(keys)}, u.revision, nil
 }
 
@@ -52,7 +54,7 @@ func (u *update) auditOne(entry linegate.AuditEntry) (statement, int64, error) {
 
 func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
 	var changes, keys []byte
-	err = row.Scan(&entry.Revision, timeColumn{&entry.At}, toldColumn{&entry.Actor}, &entry.Kind,
+	err = row.Scan(&entry.Revision, column.ReadMicros(&entry.At), toldColumn{&entry.Actor}, &entry.Kind,
 		&entry.Tenant, toldColumn{&entry.Name}, &entry.ID, &entry.Outcome, &changes, &keys)
 	if err != nil {
 		return entry, fail(err)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -280,8 +281,8 @@ func FuzzTold(f *testing.F) {
 }
 
 func TestColumnsRefuseValuesOfAnotherType(t *testing.T) {
-	for _, column := range []interface{ Scan(any) error }{timeColumn{}, secondsColumn{}, textColumn{}, octetsColumn{}, counterColumn{}, toldColumn{}} {
-		assert.Error(t, column.Scan(1.5), "%T", column)
+	for _, read := range []sql.Scanner{textColumn{}, toldColumn{}} {
+		assert.Error(t, read.Scan(1.5), "%T", read)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // Migrations have the numbers, tables and columns of those of the other engine,
@@ -117,7 +118,7 @@ func (s *Store) schema(ctx context.Context) (schema store.Schema, err error) {
 // does not know.
 func noteApplied(schema *store.Schema, row scanner) error {
 	var at time.Time
-	if err := row.Scan(&schema.Version, timeColumn{&at}); err != nil {
+	if err := row.Scan(&schema.Version, column.ReadMicros(&at)); err != nil {
 		return fail(err)
 	}
 	if schema.Version <= schema.Newest {
@@ -187,7 +188,7 @@ func (s *Store) apply(w *writing, number int, file string) error {
 			return err
 		}
 	}
-	return w.exec(`INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)`, number, micros(s.now()))
+	return w.exec(`INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)`, number, column.Micros(s.now()))
 }
 
 // checkSeal refuses a database that was sealed with another key, before a request

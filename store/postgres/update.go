@@ -9,6 +9,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // update is a store.Tx: one Update under way.
@@ -186,7 +187,7 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 	if err == nil {
 		err = u.w.execAll([]statement{entry,
 			{`UPDATE subscribers SET deleted_at = $1, revision = $2, credential_kind = '', credential = '' WHERE id = $3`,
-				[]any{micros(u.store.now()), revision, old.ID}},
+				[]any{column.Micros(u.store.now()), revision, old.ID}},
 			{deleteLines, []any{[]string{old.ID}}}})
 	}
 	if err != nil {

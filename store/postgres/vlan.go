@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"linegate/store/column"
+
 	"linegate"
 )
 
@@ -147,7 +149,7 @@ func (s *Store) AssignVLAN(ctx context.Context, wish linegate.VLANAssignment) (g
 
 func (s *Store) insertAssignment(w *writing, a linegate.VLANAssignment) error {
 	return w.exec(`INSERT INTO vlan_assignments (`+assignmentColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, a.Key, a.Tenant, a.OLT, a.Pool,
-		int64(a.Outer), int64(a.Inner), a.Reserved, micros(s.now()))
+		int64(a.Outer), int64(a.Inner), a.Reserved, column.Micros(s.now()))
 }
 
 // assigned returns what a key has.

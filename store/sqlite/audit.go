@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"linegate/store/column"
+
 	"linegate"
 )
 
@@ -37,7 +39,7 @@ func (u *update) audit(entry linegate.AuditEntry) (revision int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
 	}
-	result, err := u.w.run(insertInto("changes", auditWritten), micros(u.store.now()), u.actor, string(entry.Kind),
+	result, err := u.w.run(insertInto("changes", auditWritten), column.Micros(u.store.now()), u.actor, string(entry.Kind),
 		entry.Tenant, entry.Name, entry.ID, string(entry.Outcome), string(changes), string(keys))
 	if err != nil {
 		return 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
@@ -47,7 +49,7 @@ func (u *update) audit(entry linegate.AuditEntry) (revision int64, err error) {
 
 func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
 	var changes, keys []byte
-	err = row.Scan(&entry.Revision, timeColumn{&entry.At}, &entry.Actor, &entry.Kind,
+	err = row.Scan(&entry.Revision, column.ReadMicros(&entry.At), &entry.Actor, &entry.Kind,
 		&entry.Tenant, &entry.Name, &entry.ID, &entry.Outcome, &changes, &keys)
 	if err != nil {
 		return entry, fail(err)

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"fmt"
 
+	"linegate/store/column"
+
 	"linegate"
 )
 
@@ -57,7 +59,7 @@ func (s *Store) fillCircuitKeys(w *writing) error {
 	var circuits []circuit
 	err = each(rows, func(row scanner) error {
 		var c circuit
-		err := row.Scan(&c.id, octetsColumn{&c.value})
+		err := row.Scan(&c.id, column.ReadOctets(&c.value))
 		circuits = append(circuits, c)
 		return err
 	})

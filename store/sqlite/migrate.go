@@ -14,6 +14,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // Migrations are numbered from 1 without gaps and never edited once released.
@@ -80,7 +81,7 @@ func Status(ctx context.Context, path string) (schema store.Schema, err error) {
 	return schema, each(rows, func(row scanner) error {
 		var number int
 		var applied time.Time
-		err := row.Scan(&number, timeColumn{&applied})
+		err := row.Scan(&number, column.ReadMicros(&applied))
 		if number <= len(schema.Migrations) {
 			schema.Migrations[number-1].AppliedAt = applied
 		}
@@ -147,7 +148,7 @@ func (s *Store) apply(w *writing, files []string) error {
 				return fmt.Errorf("%s: %w", files[version], err)
 			}
 		}
-		if err := w.exec(`INSERT INTO schema_version (version, applied_at) VALUES (?, ?)`, version+1, micros(s.now())); err != nil {
+		if err := w.exec(`INSERT INTO schema_version (version, applied_at) VALUES (?, ?)`, version+1, column.Micros(s.now())); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"linegate/store/column"
+
 	"linegate"
 )
 
@@ -36,10 +38,10 @@ func (s *Store) nasValues(n *linegate.NAS) []any {
 	for i, identity := range n.Identify {
 		names[i] = string(identity)
 	}
-	return []any{n.Tenant, n.Name, text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
+	return []any{n.Tenant, n.Name, column.Text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
 		n.Dialect, strings.Join(names, ","),
-		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, text(n.LineMatch),
-		text(n.CoAAddress), int64(n.CoAPort), s.sealCoA(n), int64(n.CoAWindow)}
+		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, column.Text(n.LineMatch),
+		column.Text(n.CoAAddress), int64(n.CoAPort), s.sealCoA(n), int64(n.CoAWindow)}
 }
 
 func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
@@ -48,9 +50,9 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 		coa      []byte
 		identify string
 	)
-	err = row.Scan(&n.Tenant, &n.Name, textColumn{&n.Address}, &sealed, &n.Dialect, &identify,
-		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, textColumn{&n.LineMatch},
-		textColumn{&n.CoAAddress}, &n.CoAPort, &coa, &n.CoAWindow)
+	err = row.Scan(&n.Tenant, &n.Name, column.ReadText(&n.Address), &sealed, &n.Dialect, &identify,
+		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, column.ReadText(&n.LineMatch),
+		column.ReadText(&n.CoAAddress), &n.CoAPort, &coa, &n.CoAWindow)
 	if err != nil {
 		return linegate.NAS{}, fail(err)
 	}
@@ -173,7 +175,7 @@ func (u *update) writeNAS(n, old *linegate.NAS, outcome linegate.Outcome) error 
 func (u *update) requireFreeAddress(n *linegate.NAS) error {
 	var tenant, name string
 	err := u.w.row(`SELECT tenant, name FROM nas WHERE address = ?`,
-		func(row scanner) error { return row.Scan(&tenant, &name) }, text(n.Address))
+		func(row scanner) error { return row.Scan(&tenant, &name) }, column.Text(n.Address))
 	switch {
 	case errors.Is(err, linegate.ErrNotFound), err == nil && tenant == n.Tenant && name == n.Name:
 		return nil

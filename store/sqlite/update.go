@@ -8,6 +8,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // update is a store.Tx: one Update under way.
@@ -181,7 +182,7 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 		return err
 	}
 	err = u.w.exec(`UPDATE subscribers SET deleted_at = ?, revision = ?, credential_kind = '', credential = x'' WHERE id = ?`,
-		micros(u.store.now()), revision, old.ID)
+		column.Micros(u.store.now()), revision, old.ID)
 	if err != nil {
 		return fmt.Errorf("subscriber %q: %w", username, err)
 	}
