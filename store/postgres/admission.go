@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 // admitPlace takes subscriber, place, limit, now, and until when the place is held.

@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 // actorServer stands in the audit trail for what no person wrote.

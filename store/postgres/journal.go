@@ -7,9 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 // journalKept is how long the journal of a change of many sessions is kept.

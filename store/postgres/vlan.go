@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 const (

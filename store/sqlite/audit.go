@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 // actorServer stands in the audit trail for what no person wrote.

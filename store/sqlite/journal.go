@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 // journalKept is how long the journal of a change of many sessions is kept.

@@ -3,9 +3,8 @@ package sqlite
 import (
 	"fmt"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 // lineQuery finds at most two subscribers by a column of their first line or of a

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"linegate/store/column"
-
 	"linegate"
+	"linegate/store/column"
 )
 
 // isStale holds for an open session that was silent for so many of its intervals
