@@ -46,3 +46,16 @@ func TestAValueOfAnotherTypeIsRefused(t *testing.T) {
 		assert.Error(t, read.Scan(1.5), "%T", read)
 	}
 }
+
+func TestAnAuditEntryKeepsKeysOfAnyOctets(t *testing.T) {
+	written := linegate.AuditEntry{Revision: 7, Changes: []linegate.FieldChange{{Field: "circuit_id", Old: "a", New: "b"}},
+		Keys: []linegate.Key{"demo\x00c\x00\xff\xfe", "demo\x00u\x00alice"}}
+	changes, keys, err := column.Audit(&written)
+	require.NoError(t, err)
+	read := linegate.AuditEntry{Revision: 7}
+	require.NoError(t, column.ReadAudit(&read, []byte(changes), []byte(keys)))
+	assert.Equal(t, written, read)
+
+	assert.ErrorContains(t, column.ReadAudit(&read, []byte("x"), []byte(keys)), "revision 7: changes")
+	assert.ErrorContains(t, column.ReadAudit(&read, []byte(changes), []byte("x")), "revision 7: keys")
+}

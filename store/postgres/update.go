@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"linegate"
@@ -194,11 +193,4 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 		return fmt.Errorf("subscriber %q: %w", username, err)
 	}
 	return nil
-}
-
-// unite returns the keys of both lists, each once.
-func unite(before, after []linegate.Key) []linegate.Key {
-	keys := slices.Concat(before, after)
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }

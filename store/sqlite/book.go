@@ -120,7 +120,8 @@ func scanService(row scanner) (service linegate.Service, err error) {
 	if err != nil {
 		return service, fail(err)
 	}
-	return service, json.Unmarshal([]byte(metadata), &service.Metadata)
+	err = json.Unmarshal([]byte(metadata), &service.Metadata)
+	return service, err
 }
 
 // PutService implements store.Book.
