@@ -7,6 +7,7 @@ package voltha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -207,6 +208,38 @@ const (
 // portName is what the UNI of a service is called in both backends.
 func portName(service *linegate.ONUService) string {
 	return fmt.Sprintf("%s-%d", strings.ToUpper(service.Serial), service.UNI)
+}
+
+// change is Change of a backend: what stays on one port is made as wanted there, and
+// what moves is cleared from the old port first. valid refuses what that backend can't
+// make.
+func change(ctx context.Context, c Client, valid func(*linegate.ONUService) error, was, wanted linegate.ONUService) (linegate.ONUResult, error) {
+	if err := valid(&wanted); err != nil {
+		return linegate.ONUResult{}, err
+	}
+	if was.ID != wanted.ID {
+		return linegate.ONUResult{}, fmt.Errorf("onu service: %w: change of %s to %s: they must have one id", linegate.ErrRefused, was.ID, wanted.ID)
+	}
+	if portName(&was) == portName(&wanted) {
+		return c.Provision(ctx, wanted)
+	}
+	if err := c.Remove(ctx, was); err != nil {
+		return linegate.ONUResult{}, err
+	}
+	result, err := c.Provision(ctx, wanted)
+	return result, unknown(err)
+}
+
+// undone is what to tell of a service that could not be made, and whose undoing
+// failed with err or did not: what was wrong, and whether anything is left.
+func undone(cause, err error) error {
+	if err != nil {
+		return fmt.Errorf("%w: %s; undo: %s", linegate.ErrOutcomeUnknown, cause, err)
+	}
+	if errors.Is(cause, linegate.ErrOutcomeUnknown) {
+		return fmt.Errorf("%w: %s; it is deleted again", linegate.ErrTryAgain, cause)
+	}
+	return cause
 }
 
 // unknown is for what failed after something was changed: the kind of the error
