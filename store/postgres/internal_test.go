@@ -438,6 +438,24 @@ func TestMigrationGivesThoseWhoWereThereTheFormOfTheirLine(t *testing.T) {
 	assert.Zero(t, left)
 }
 
+func TestADeletedSubscriberLeavesNoLines(t *testing.T) {
+	s := newStore(t)
+	require.NoError(t, s.Update(t.Context(), "ann@desk", func(tx store.Tx) error {
+		_, err := tx.PutTenant(linegate.Tenant{Name: "demo"})
+		_, put := tx.PutSubscriber(&linegate.Subscriber{Tenant: "demo", Username: "alice",
+			Profile: &linegate.NetworkProfile{CircuitID: "first", MoreLines: linegate.Lines{{CircuitID: "second"}, {CircuitID: "third"}}}})
+		return errors.Join(err, put)
+	}))
+	lines := func() int {
+		count, err := s.count(t.Context(), `SELECT count(*) FROM subscriber_lines`)
+		require.NoError(t, err)
+		return count
+	}
+	require.Equal(t, 2, lines())
+	require.NoError(t, s.Update(t.Context(), "ann@desk", func(tx store.Tx) error { return tx.DeleteSubscriber("demo", "alice") }))
+	assert.Zero(t, lines())
+}
+
 func TestJournalsThatAreTooOldMakeRoom(t *testing.T) {
 	s := newStore(t)
 	now := today(s)

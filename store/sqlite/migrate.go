@@ -144,7 +144,7 @@ func (s *Store) apply(w *writing, files []string) error {
 			return fmt.Errorf("%s: %w", files[version], fail(err))
 		}
 		if version+1 == circuitKeyVersion {
-			if err := s.fillCircuitKeys(w); err != nil {
+			if err := w.fillCircuitKeys(); err != nil {
 				return fmt.Errorf("%s: %w", files[version], err)
 			}
 		}

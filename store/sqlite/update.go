@@ -174,6 +174,9 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 	}
 	err = u.w.exec(`UPDATE subscribers SET deleted_at = ?, revision = ?, credential_kind = '', credential = x'' WHERE id = ?`,
 		column.Micros(u.store.now()), revision, old.ID)
+	if err == nil {
+		err = u.w.exec(deleteLines, old.ID)
+	}
 	if err != nil {
 		return fmt.Errorf("subscriber %q: %w", username, err)
 	}

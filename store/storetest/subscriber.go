@@ -194,6 +194,21 @@ func testLookups(t *testing.T, e engine) {
 		assert.Zero(t, e.find(t, "demo", linegate.ByCircuit, "Second line"))
 		assert.Zero(t, e.find(t, "demo", linegate.ByLineForm, "second line"))
 	})
+	t.Run("no line of a deleted subscriber is left in anybody's way", func(t *testing.T) {
+		leaver := onLine("demo", "leaver", "left first")
+		leaver.Profile.MoreLines = linegate.Lines{{CircuitID: "left second"}, {CircuitID: "left third"}}
+		e.put(t, leaver)
+		e.delete(t, "demo", "leaver")
+		for _, circuit := range []string{"left first", "left second", "left third"} {
+			assert.Zero(t, e.find(t, "demo", linegate.ByCircuit, circuit), circuit)
+			assert.Zero(t, e.find(t, "demo", linegate.ByLineForm, circuit), circuit)
+		}
+		e.put(t, onLine("demo", "leaver", "left first"))
+		e.put(t, onLine("demo", "successor", "left second"))
+		assert.Zero(t, e.find(t, "demo", linegate.ByCircuit, "left third"))
+		require.NotNil(t, e.find(t, "demo", linegate.ByCircuit, "left second").Subscriber)
+		assert.Equal(t, "successor", e.find(t, "demo", linegate.ByCircuit, "left second").Subscriber.Username)
+	})
 	t.Run("a pattern is no line to be found by", func(t *testing.T) {
 		pattern := onLine("demo", "pattern", "olt9 *")
 		pattern.Credential = linegate.Credential{Kind: linegate.CredentialCleartext, Value: "secretpw"}
