@@ -42,8 +42,11 @@ var importTable = map[string]importRule{
 	"policy/dialect": {ours: []string{".", "dictionary", "radiusd/wire"}, foreign: []string{anyModule}},
 	"telemetry":      {ours: []string{"."}, foreign: []string{anyModule}},
 	"store":          {ours: []string{"."}, foreign: []string{anyModule}},
-	"store/sqlite":   storeRule, "store/postgres": storeRule, "store/postgres/pgtest": engineRule,
-	"store/storetest": engineRule, "store/booking": engineRule, "store/column": {ours: []string{"."}},
+	"store/sqlite":   storeRule, "store/postgres": storeRule,
+	"store/postgres/installed": {},
+	"store/postgres/pgtest":    {ours: []string{".", "store", "store/postgres/installed"}, foreign: []string{anyModule}},
+	"store/column":             {ours: []string{"."}},
+	"store/storetest":          engineRule, "store/booking": engineRule,
 	"store/cache": engineRule, "store/guard": engineRule, "store/snapshot": engineRule,
 	"store/ledger": engineRule, "store/spool": engineRule, "store/bookkeeper": engineRule,
 	"coa":            {ours: []string{".", "dictionary", "policy/dialect", "radiusd/wire"}, foreign: []string{anyModule}},
@@ -65,7 +68,7 @@ var importTable = map[string]importRule{
 	"api":                                {ours: []string{"."}, foreign: []string{anyModule}},
 	"cmd/linegate/problem":               {ours: []string{"."}, foreign: []string{anyModule}},
 	"cmd/linegate/config":                {ours: []string{".", "cmd/linegate/problem"}, foreign: []string{anyModule}},
-	"cmd/linegate/peers":                 {foreign: []string{anyModule}},
+	"cmd/linegate/peers":                 {ours: []string{"store/postgres/installed"}, foreign: []string{anyModule}},
 	"cmd/linegate":                       {ours: []string{anyModule}, foreign: []string{anyModule}},
 }
 
