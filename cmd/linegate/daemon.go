@@ -52,9 +52,11 @@ type daemon struct {
 	orders     *provisioner // nil: nothing is configured that orders could reach
 }
 
-// newDaemon opens all sockets and knows all NAS, but does not serve yet.
-func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, sealer *store.Sealer, logger *telemetry.Logger, level *slog.LevelVar) (*daemon, error) {
+// newDaemon opens all sockets and knows all NAS, but does not serve yet. away is what
+// firstLook found.
+func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, sealer *store.Sealer, away error, logger *telemetry.Logger, level *slog.LevelVar) (*daemon, error) {
 	d := &daemon{cfg: cfg, logger: logger, level: level, sealer: sealer, metrics: telemetry.NewMetrics(), filled: make(chan struct{})}
+	d.usable.Store(away == nil)
 	d.engine = guard.New(engine, guard.Options{OnChange: d.storeChanged})
 	d.keeper = snapshot.NewKeeper(cfg.Snapshot, sealer, d.engine, snapshot.KeeperOptions{Logger: logger.Logger})
 	var err error
@@ -83,7 +85,7 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 			return nil, errors.Join(err, d.closeSpool())
 		}
 	}
-	if err := d.open(ctx); err != nil {
+	if err := d.open(ctx, away); err != nil {
 		d.live.close()
 		return nil, errors.Join(err, d.closeSpool())
 	}
@@ -141,8 +143,8 @@ func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
 }
 
 // open learns what there is to know before the first packet, and opens all sockets.
-func (d *daemon) open(ctx context.Context) error {
-	if err := d.begin(ctx); err != nil {
+func (d *daemon) open(ctx context.Context, away error) error {
+	if err := d.begin(ctx, away); err != nil {
 		return err
 	}
 	if err := d.server.Listen(ctx); err != nil {
