@@ -98,6 +98,23 @@ func (s *story) put(name string, subscriber *linegate.Subscriber) error {
 	return err
 }
 
+// create stores the subscriber, not to be admitted yet, and notes the number that the
+// store gave it.
+func (s *story) create(p *setup) (err error) {
+	profiles, stored := s.engine.options.Profiles, held(p.subscriber)
+	p.service.Metadata.SubscriberNumber, err = do(s, inStore, "create subscriber", func(ctx context.Context) (string, error) {
+		if err := profiles.PutSubscriber(ctx, s.actor(), stored); err != nil {
+			return "", err
+		}
+		created, err := profiles.Subscriber(ctx, stored.Tenant, stored.Username)
+		if err != nil {
+			return "", err
+		}
+		return created.ID, nil
+	})
+	return err
+}
+
 func (s *story) actor() string { return s.order.Actor + " (order " + s.id + ")" }
 
 // assignVLAN takes a VLAN of the pool that the order names.
