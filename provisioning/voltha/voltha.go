@@ -144,11 +144,7 @@ var (
 // before.
 func validate(service *linegate.ONUService) error {
 	var bad linegate.FieldErrors
-	refuse := func(wrong bool, field string, value any, allowed string) {
-		if wrong {
-			bad = append(bad, &linegate.FieldError{Field: field, Value: fmt.Sprint(value), Allowed: allowed})
-		}
-	}
+	refuse := bad.Refuse
 	outOfRange := func(v linegate.VLAN) bool { return v < 1 || v > linegate.MaxVLAN }
 	refuse(!serviceID.MatchString(service.ID), "id", service.ID, "1 to 64 of A-Z, a-z, 0-9 and dash")
 	refuse(!onuSerial.MatchString(service.Serial), "serial", service.Serial, "four letters and eight hex digits")
