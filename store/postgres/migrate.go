@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"strings"
 	"time"
 
 	"linegate"
@@ -87,21 +85,17 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return errors.New("the database is empty: `linegate serve`, `linegate apply -f FILE` or `linegate migrate up` fill it")
 	case schema.Version < schema.Newest:
 		return fmt.Errorf("schema version is %d and this linegate needs %d: run `linegate migrate up`", schema.Version, schema.Newest)
-	case schema.Version > schema.Newest:
-		return fmt.Errorf("schema version %d is newer than %d, the newest this linegate knows: a newer linegate wrote it", schema.Version, schema.Newest)
+	}
+	if err := schema.RefuseNewer(); err != nil {
+		return err
 	}
 	return s.checkSeal(ctx)
 }
 
 // schema compares what was applied with what there is.
 func (s *Store) schema(ctx context.Context) (schema store.Schema, err error) {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
+	if schema, err = store.KnownSchema(migrations); err != nil {
 		return schema, err
-	}
-	schema.Newest = len(files)
-	for i, file := range files {
-		schema.Migrations = append(schema.Migrations, store.Migration{Number: i + 1, Name: strings.TrimSuffix(path.Base(file), ".sql")})
 	}
 	begun := false
 	err = s.row(ctx, s.lists, []any{&begun}, `SELECT to_regclass('schema_version') IS NOT NULL`)
@@ -114,16 +108,14 @@ func (s *Store) schema(ctx context.Context) (schema store.Schema, err error) {
 	return schema, nil
 }
 
-// noteApplied notes a migration that was applied, perhaps one that this program
-// does not know.
+// noteApplied reads a migration that was applied.
 func noteApplied(schema *store.Schema, row scanner) error {
+	var number int
 	var at time.Time
-	if err := row.Scan(&schema.Version, column.ReadMicros(&at)); err != nil {
+	if err := row.Scan(&number, column.ReadMicros(&at)); err != nil {
 		return fail(err)
 	}
-	if schema.Version <= schema.Newest {
-		schema.Migrations[schema.Version-1].AppliedAt = at
-	}
+	schema.Applied(number, at)
 	return nil
 }
 
