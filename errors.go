@@ -62,6 +62,13 @@ func (e FieldErrors) Error() string {
 	return strings.Join(lines, "; ")
 }
 
+// Refuse adds a finding when something is wrong.
+func (e *FieldErrors) Refuse(wrong bool, field string, value any, allowed string) {
+	if wrong {
+		*e = append(*e, &FieldError{Field: field, Value: fmt.Sprint(value), Allowed: allowed})
+	}
+}
+
 // fieldErrors collects findings; err returns nil when there are none.
 type fieldErrors struct{ found FieldErrors }
 

@@ -1,6 +1,7 @@
 package linegate
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -141,6 +142,35 @@ func (n *NAS) Validate() error {
 		seen[identity] = true
 	}
 	return bad.err()
+}
+
+// Replace puts n in the place of the stored NAS, old, which is nil when there is none,
+// and returns what becomes of it. What old has learned is n's own while secret,
+// address and requirement stay as they are.
+func (n *NAS) Replace(old *NAS) Outcome {
+	n.Learned = Auto
+	if old == nil {
+		return Created
+	}
+	if old.Secret == n.Secret && old.Address == n.Address && old.RequireMessageAuthenticator == n.RequireMessageAuthenticator {
+		n.Learned = old.Learned
+	}
+	if len(n.Diff(old)) == 0 {
+		return Unchanged
+	}
+	return Changed
+}
+
+// AddressTaken returns ErrConflict when the NAS that has n's address, known by tenant
+// and name, is another one. Whose it is stays within the tenant.
+func (n *NAS) AddressTaken(tenant, name string) error {
+	switch {
+	case tenant == n.Tenant && name == n.Name:
+		return nil
+	case tenant == n.Tenant:
+		return fmt.Errorf("nas %s: address %s belongs to nas %s: %w", n.Name, n.Address, name, ErrConflict)
+	}
+	return fmt.Errorf("nas %s: address %s is taken: %w", n.Name, n.Address, ErrConflict)
 }
 
 // Diff lists what changes from old to n; old is nil for a NAS that did not

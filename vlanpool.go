@@ -81,9 +81,43 @@ type VLANPair struct {
 	Inner VLAN `json:"inner_vlan,omitempty"`
 }
 
-// Next returns the lowest pair of the pool that is free, given how many services
-// hold each; used may hold pairs beyond the pool. ok is false when the pool is full.
-func (p *VLANPool) Next(used map[VLANPair]int) (pair VLANPair, ok bool) {
+// VLANUsers counts the services that hold each pair.
+type VLANUsers map[VLANPair]int
+
+// reservedCount is more than any capacity: a reserved VLAN takes nobody.
+const reservedCount = 1 << 20
+
+// Add counts an assignment or reservation.
+func (u VLANUsers) Add(a VLANAssignment) {
+	u[a.VLANPair]++
+	if a.Reserved {
+		u[a.VLANPair] += reservedCount
+	}
+}
+
+// Give returns the lowest pair of the pool that is free; used may hold pairs beyond
+// the pool. A full pool is ErrExhausted.
+func (p *VLANPool) Give(used VLANUsers) (VLANPair, error) {
+	pair, ok := p.next(used)
+	if !ok {
+		return pair, fmt.Errorf("all %d places are taken: %w", p.Size(), ErrExhausted)
+	}
+	return pair, nil
+}
+
+// Reserve returns why the pair can't be reserved: ErrNotFound when the pool does not
+// have it, ErrConflict when somebody holds it.
+func (p *VLANPool) Reserve(pair VLANPair, used VLANUsers) error {
+	switch {
+	case !p.Contains(pair):
+		return fmt.Errorf("%d.%d is not in the pool: %w", pair.Outer, pair.Inner, ErrNotFound)
+	case used[pair] > 0:
+		return fmt.Errorf("%d.%d is in use: %w", pair.Outer, pair.Inner, ErrConflict)
+	}
+	return nil
+}
+
+func (p *VLANPool) next(used VLANUsers) (pair VLANPair, ok bool) {
 	for _, r := range p.Ranges {
 		for outer := r.First; outer <= r.Last; outer++ {
 			if !r.QinQ() {

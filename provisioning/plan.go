@@ -75,7 +75,7 @@ func planChange(order linegate.Order, id string, seen sight) (*setup, error) {
 		return nil, fmt.Errorf("service %s is suspended: resume it first: %w", seen.Service.ID, linegate.ErrConflict)
 	}
 	p := &setup{subscriber: seen.Subscriber.Clone(), service: *seen.Service, ipv4Only: order.AllowIPv4Only || seen.Flags.AllowIPv4Only}
-	p.service.OrderID = id
+	p.service.OrderID, p.service.Metadata.SubscriberNumber = id, seen.Subscriber.ID
 	return p, p.work(order, id, seen)
 }
 

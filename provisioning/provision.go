@@ -26,7 +26,7 @@ func (e *Engine) provision(ctx dbos.Context, order string) (string, error) {
 		}
 
 		s.restore(seen.Subscriber)
-		if err := s.put("create subscriber", held(p.subscriber)); err != nil {
+		if err := s.create(p); err != nil {
 			return err
 		}
 		if err := s.assignVLAN(p); err != nil {

@@ -51,3 +51,26 @@ type Book interface {
 	// VLANUse tells how full every pool is.
 	VLANUse(ctx context.Context) ([]linegate.VLANPoolUse, error)
 }
+
+// VLANUse is how full the pools of a book are, for its VLANUse. A reserved VLAN counts
+// as all that it could serve.
+func VLANUse(ctx context.Context, book Book) ([]linegate.VLANPoolUse, error) {
+	pools, err := book.VLANPools(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	type name struct{ tenant, olt, pool string }
+	uses := make([]linegate.VLANPoolUse, len(pools))
+	index := map[name]int{}
+	for i, pool := range pools {
+		uses[i] = linegate.VLANPoolUse{Tenant: pool.Tenant, OLT: pool.OLT, Pool: pool.Name, Size: pool.Size()}
+		index[name{pool.Tenant, pool.OLT, pool.Name}] = i
+	}
+	err = book.VLANAssignments(ctx, "", func(a linegate.VLANAssignment) error {
+		if i, known := index[name{a.Tenant, a.OLT, a.Pool}]; known {
+			uses[i].Used += pools[i].Weight(a)
+		}
+		return nil
+	})
+	return uses, err
+}

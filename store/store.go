@@ -145,20 +145,6 @@ type Retained struct {
 	Sessions int64
 }
 
-// Schema is how a store's schema stands against what this program knows.
-type Schema struct {
-	Version    int // of the store; 0: nothing there yet
-	Newest     int // that this program knows
-	Migrations []Migration
-}
-
-// Migration is one numbered step of a schema.
-type Migration struct {
-	Number    int
-	Name      string    // of the file, without folder and ending
-	AppliedAt time.Time // zero: not yet
-}
-
 // SessionFilter narrows a list of sessions; zero fields let everything through.
 type SessionFilter struct {
 	Tenant        string

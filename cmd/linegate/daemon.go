@@ -53,9 +53,11 @@ type daemon struct {
 	orders     *provisioner // nil: nothing is configured that orders could reach
 }
 
-// newDaemon opens all sockets and knows all NAS, but does not serve yet.
-func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, sealer *store.Sealer, logger *telemetry.Logger, level *slog.LevelVar) (*daemon, error) {
+// newDaemon opens all sockets and knows all NAS, but does not serve yet. away is what
+// firstLook found.
+func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, sealer *store.Sealer, away error, logger *telemetry.Logger, level *slog.LevelVar) (*daemon, error) {
 	d := &daemon{cfg: cfg, logger: logger, level: level, sealer: sealer, metrics: telemetry.NewMetrics(), filled: make(chan struct{})}
+	d.usable.Store(away == nil)
 	d.engine = guard.New(engine, guard.Options{OnChange: d.storeChanged})
 	d.keeper = snapshot.NewKeeper(cfg.Snapshot, sealer, d.engine, snapshot.KeeperOptions{Logger: logger.Logger})
 	var err error
@@ -84,7 +86,7 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 			return nil, errors.Join(err, d.closeSpool())
 		}
 	}
-	if err := d.open(ctx); err != nil {
+	if err := d.open(ctx, away); err != nil {
 		d.live.close()
 		return nil, errors.Join(err, d.closeSpool())
 	}
@@ -142,8 +144,8 @@ func (d *daemon) newServer(ctx context.Context) (*radiusd.Server, error) {
 }
 
 // open learns what there is to know before the first packet, and opens all sockets.
-func (d *daemon) open(ctx context.Context) error {
-	if err := d.begin(ctx); err != nil {
+func (d *daemon) open(ctx context.Context, away error) error {
+	if err := d.begin(ctx, away); err != nil {
 		return err
 	}
 	if err := d.server.Listen(ctx); err != nil {
@@ -370,32 +372,4 @@ func (d *daemon) reload() {
 		return
 	}
 	d.logger.Info("reload: the configuration is taken over")
-}
-
-// watchedRecorder measures each group commit of accounting, and knows whether the
-// last one failed: a full disk can still be read.
-type watchedRecorder struct {
-	ledger.Recorder
-	usable  *atomic.Bool
-	metrics *telemetry.Metrics
-	failed  atomic.Pointer[error]
-}
-
-func (r *watchedRecorder) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
-	if !r.usable.Load() {
-		return fmt.Errorf("store is not checked yet: %w", linegate.ErrUnavailable)
-	}
-	began := time.Now()
-	err := r.Recorder.RecordAccounting(ctx, events)
-	r.metrics.AccountingCommit(time.Since(began))
-	r.failed.Store(&err)
-	return err
-}
-
-// failure is why the last commit failed; nil when it did not.
-func (r *watchedRecorder) failure() error {
-	if err := r.failed.Load(); err != nil && *err != nil {
-		return fmt.Errorf("last accounting commit: %w", *err)
-	}
-	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,7 +64,7 @@ func newMigrateStatusCommand(c *cli) *cobra.Command {
 						return err
 					}
 				}
-				return errors.Join(rows.close(), refuseNewer(schema))
+				return errors.Join(rows.close(), schema.RefuseNewer())
 			})
 		},
 	}
@@ -82,7 +81,7 @@ func newMigrateUpCommand(c *cli) *cobra.Command {
 			return c.withSchema(cmd.Context(), func(tools schemaTools) error {
 				before, err := tools.status(cmd.Context())
 				if err == nil {
-					err = refuseNewer(before)
+					err = before.RefuseNewer()
 				}
 				if err == nil {
 					err = tools.up(cmd.Context())
@@ -110,12 +109,4 @@ func (c *cli) withSchema(ctx context.Context, fn func(schemaTools) error) error 
 		return err
 	}
 	return fn(tools)
-}
-
-// refuseNewer is an error for a store that a newer linegate wrote.
-func refuseNewer(schema store.Schema) error {
-	if schema.Version > schema.Newest {
-		return fmt.Errorf("schema version %d is newer than %d, the newest this linegate knows: a newer linegate wrote it", schema.Version, schema.Newest)
-	}
-	return nil
 }

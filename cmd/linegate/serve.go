@@ -56,11 +56,12 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	if err := firstLook(ctx, engine, cfg, out); err != nil {
+	away, err := firstLook(ctx, engine, cfg, out)
+	if err != nil {
 		return err
 	}
 
-	d, err := newDaemon(ctx, cfg, engine, sealer, logger, level)
+	d, err := newDaemon(ctx, cfg, engine, sealer, away, logger, level)
 	if err != nil {
 		return err
 	}
@@ -68,19 +69,22 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 	return d.run(ctx)
 }
 
-// firstLook checks the store, and fills it when it is empty. One that is away is
-// looked at when it is back.
-func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out io.Writer) error {
+// firstLook checks the store, and fills it when it is empty. away is why it can't be
+// asked, nil when it can; then the daemon looks at it when it is back.
+func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out io.Writer) (away, err error) {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
-	err := prepareStore(ctx, engine)
+	err = prepareStore(ctx, engine)
 	if err == nil {
 		err = applyOnFirstStart(ctx, engine, cfg, out)
 	}
-	if err != nil && !errors.Is(err, linegate.ErrUnavailable) {
-		return fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
+	if errors.Is(err, linegate.ErrUnavailable) {
+		return err, nil
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
+	}
+	return nil, nil
 }
 
 // applyOnFirstStart fills a store that nothing was ever written to.

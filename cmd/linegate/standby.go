@@ -20,17 +20,15 @@ const firstAnswer = 5 * time.Second
 // begin loads the NAS from the store, or all there is from the snapshot when the
 // store is away. With neither the server still starts, and knows nobody until the
 // store is back.
-func (d *daemon) begin(ctx context.Context) error {
-	asked, cancel := context.WithTimeout(ctx, firstAnswer)
-	defer cancel()
-	err := d.prepare(asked)
-	if err == nil {
-		err = d.loadNASes(asked)
+func (d *daemon) begin(ctx context.Context, away error) error {
+	if away == nil {
+		asked, cancel := context.WithTimeout(ctx, firstAnswer)
+		defer cancel()
+		if away = d.loadNASes(asked); !errors.Is(away, linegate.ErrUnavailable) {
+			return away
+		}
 	}
-	if !errors.Is(err, linegate.ErrUnavailable) {
-		return err
-	}
-	d.logger.Warn("the store is away", "error", err.Error())
+	d.logger.Warn("the store is away", "error", away.Error())
 	if d.cfg.Snapshot == "" {
 		d.logger.Error("there is no snapshot to start from: nobody is answered until the store is back")
 		return nil

@@ -49,11 +49,7 @@ func serialForms(serial string) []string {
 // value.
 func validate(s *linegate.CPESettings) error {
 	var bad linegate.FieldErrors
-	refuse := func(wrong bool, field string, value any, allowed string) {
-		if wrong {
-			bad = append(bad, &linegate.FieldError{Field: field, Value: fmt.Sprint(value), Allowed: allowed})
-		}
-	}
+	refuse := bad.Refuse
 	outOfRange := func(v linegate.VLAN) bool { return v < 1 || v > linegate.MaxVLAN }
 	refuse(!serviceID.MatchString(s.ServiceID), "service_id", s.ServiceID, "1 to 64 of A-Z, a-z, 0-9 and dash")
 	refuse(!deviceName.MatchString(s.Device), "device", s.Device, "1 to 200 of A-Z, a-z, 0-9, dash, dot, underscore and percent")

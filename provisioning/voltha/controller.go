@@ -2,7 +2,6 @@ package voltha
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -253,31 +252,12 @@ func (c *Controller) undo(ctx context.Context, wanted *linegate.ONUService, caus
 	if err == nil {
 		err = c.clear(ctx, wanted, now)
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %s; undo: %s", linegate.ErrOutcomeUnknown, cause, err)
-	}
-	if errors.Is(cause, linegate.ErrOutcomeUnknown) {
-		return fmt.Errorf("%w: %s; it is deleted again", linegate.ErrTryAgain, cause)
-	}
-	return cause
+	return undone(cause, err)
 }
 
 // Change takes the service as it was away and makes it as wanted.
 func (c *Controller) Change(ctx context.Context, was, wanted linegate.ONUService) (linegate.ONUResult, error) {
-	if err := validateForController(&wanted); err != nil {
-		return linegate.ONUResult{}, err
-	}
-	if was.ID != wanted.ID {
-		return linegate.ONUResult{}, fmt.Errorf("onu service: %w: change of %s to %s: they must have one id", linegate.ErrRefused, was.ID, wanted.ID)
-	}
-	if portName(&was) == portName(&wanted) {
-		return c.Provision(ctx, wanted)
-	}
-	if err := c.Remove(ctx, was); err != nil {
-		return linegate.ONUResult{}, err
-	}
-	result, err := c.Provision(ctx, wanted)
-	return result, unknown(err)
+	return change(ctx, c, validateForController, was, wanted)
 }
 
 // Remove deactivates the service and deletes its subscriber.

@@ -143,33 +143,14 @@ func (c *Core) undo(ctx context.Context, wanted *linegate.ONUService, line *line
 	if err == nil {
 		err = c.deleteAll(ctx, line.logical, owned(installed, wanted.ID))
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %s; undo: %s", linegate.ErrOutcomeUnknown, cause, err)
-	}
-	if errors.Is(cause, linegate.ErrOutcomeUnknown) {
-		return fmt.Errorf("%w: %s; its flows are deleted again", linegate.ErrTryAgain, cause)
-	}
-	return cause
+	return undone(cause, err)
 }
 
 // Change deletes the flows of the service as it was before it makes the new ones:
 // a flow with another customer tag would be added beside the old one. Where the
 // service moves to another ONU, the old one is cleared first.
 func (c *Core) Change(ctx context.Context, was, wanted linegate.ONUService) (linegate.ONUResult, error) {
-	if err := validate(&wanted); err != nil {
-		return linegate.ONUResult{}, err
-	}
-	if was.ID != wanted.ID {
-		return linegate.ONUResult{}, fmt.Errorf("onu service: %w: change of %s to %s: they must have one id", linegate.ErrRefused, was.ID, wanted.ID)
-	}
-	if portName(&was) == portName(&wanted) {
-		return c.Provision(ctx, wanted)
-	}
-	if err := c.Remove(ctx, was); err != nil {
-		return linegate.ONUResult{}, err
-	}
-	result, err := c.Provision(ctx, wanted)
-	return result, unknown(err)
+	return change(ctx, c, validate, was, wanted)
 }
 
 // Remove deletes the flows of the service wherever they are: the ONU may be gone

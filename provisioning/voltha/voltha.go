@@ -7,6 +7,7 @@ package voltha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -143,11 +144,7 @@ var (
 // before.
 func validate(service *linegate.ONUService) error {
 	var bad linegate.FieldErrors
-	refuse := func(wrong bool, field string, value any, allowed string) {
-		if wrong {
-			bad = append(bad, &linegate.FieldError{Field: field, Value: fmt.Sprint(value), Allowed: allowed})
-		}
-	}
+	refuse := bad.Refuse
 	outOfRange := func(v linegate.VLAN) bool { return v < 1 || v > linegate.MaxVLAN }
 	refuse(!serviceID.MatchString(service.ID), "id", service.ID, "1 to 64 of A-Z, a-z, 0-9 and dash")
 	refuse(!onuSerial.MatchString(service.Serial), "serial", service.Serial, "four letters and eight hex digits")
@@ -207,6 +204,38 @@ const (
 // portName is what the UNI of a service is called in both backends.
 func portName(service *linegate.ONUService) string {
 	return fmt.Sprintf("%s-%d", strings.ToUpper(service.Serial), service.UNI)
+}
+
+// change is Change of a backend: what stays on one port is made as wanted there, and
+// what moves is cleared from the old port first. valid refuses what that backend can't
+// make.
+func change(ctx context.Context, c Client, valid func(*linegate.ONUService) error, was, wanted linegate.ONUService) (linegate.ONUResult, error) {
+	if err := valid(&wanted); err != nil {
+		return linegate.ONUResult{}, err
+	}
+	if was.ID != wanted.ID {
+		return linegate.ONUResult{}, fmt.Errorf("onu service: %w: change of %s to %s: they must have one id", linegate.ErrRefused, was.ID, wanted.ID)
+	}
+	if portName(&was) == portName(&wanted) {
+		return c.Provision(ctx, wanted)
+	}
+	if err := c.Remove(ctx, was); err != nil {
+		return linegate.ONUResult{}, err
+	}
+	result, err := c.Provision(ctx, wanted)
+	return result, unknown(err)
+}
+
+// undone is what to tell of a service that could not be made, and whose undoing
+// failed with err or did not: what was wrong, and whether anything is left.
+func undone(cause, err error) error {
+	if err != nil {
+		return fmt.Errorf("%w: %s; undo: %s", linegate.ErrOutcomeUnknown, cause, err)
+	}
+	if errors.Is(cause, linegate.ErrOutcomeUnknown) {
+		return fmt.Errorf("%w: %s; it is deleted again", linegate.ErrTryAgain, cause)
+	}
+	return cause
 }
 
 // unknown is for what failed after something was changed: the kind of the error

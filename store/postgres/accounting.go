@@ -10,6 +10,7 @@ import (
 
 	"linegate"
 	"linegate/store/booking"
+	"linegate/store/column"
 )
 
 // RecordAccounting implements store.Engine. Whatever the size of the batch, it
@@ -57,7 +58,7 @@ const repeatWindow = 7 * 24 * time.Hour
 func newBooks(w *writing, events []linegate.AccountingEvent) books {
 	byTime := func(a, b linegate.AccountingEvent) int { return a.At.Compare(b.At) }
 	first, last := slices.MinFunc(events, byTime).At, slices.MaxFunc(events, byTime).At
-	return books{w: w, from: micros(first.Add(-repeatWindow)), to: micros(last.Add(repeatWindow))}
+	return books{w: w, from: column.Micros(first.Add(-repeatWindow)), to: column.Micros(last.Add(repeatWindow))}
 }
 
 // buckets bounds how many locks of a kind there are, since PostgreSQL holds them in
@@ -125,7 +126,7 @@ func (b books) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error) {
 	err := b.w.each(func(row scanner) error {
 		var key []byte
 		var at time.Time
-		err := row.Scan(&key, timeColumn{&at})
+		err := row.Scan(&key, column.ReadMicros(&at))
 		if err == nil && len(key) == len(booking.Key{}) {
 			recorded[booking.Key(key)] = at
 		}
@@ -189,7 +190,7 @@ func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error
 func eventValues(entry *booking.Entry) []any {
 	e := entry.Event
 	return []any{
-		entry.Key[:], entry.SessionID, told(e.NAS.Tenant), told(e.NAS.Name), text(e.NAS.Address), string(e.Status), micros(e.At), micros(e.ReceivedAt),
+		entry.Key[:], entry.SessionID, told(e.NAS.Tenant), told(e.NAS.Name), text(e.NAS.Address), string(e.Status), column.Micros(e.At), column.Micros(e.ReceivedAt),
 		told(e.AcctSessionID), told(e.UserName), told(e.SubscriberID), []byte(e.Class), int64(e.SessionTime),
 		int64(e.InputOctets), int64(e.OutputOctets), int64(e.InputPackets), int64(e.OutputPackets), int64(e.TerminateCause),
 		told(e.CallingStationID), told(e.NASPortID), []byte(e.Line.CircuitID), []byte(e.Line.RemoteID),
@@ -200,5 +201,5 @@ func eventValues(entry *booking.Entry) []any {
 
 // CloseAll implements booking.Engine.
 func (b books) CloseAll(nas linegate.NASKey, at time.Time) error {
-	return b.w.exec(closeAll, micros(at), int64(linegate.CauseNASReboot), told(nas.Tenant), told(nas.Name), text(nas.Address))
+	return b.w.exec(closeAll, column.Micros(at), int64(linegate.CauseNASReboot), told(nas.Tenant), told(nas.Name), text(nas.Address))
 }

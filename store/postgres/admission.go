@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 // admitPlace takes subscriber, place, limit, now, and until when the place is held.
@@ -23,7 +24,7 @@ const releaseOldest = `DELETE FROM admissions WHERE (subscriber_id, place) IN (`
 
 // Admit implements store.Engine. Those who ask for one subscriber take turns.
 func (s *Store) Admit(ctx context.Context, a linegate.Admission) (admitted bool, err error) {
-	now, until := micros(a.At), micros(a.At.Add(a.Hold))
+	now, until := column.Micros(a.At), column.Micros(a.At.Add(a.Hold))
 	err = s.repeatedly(ctx, s.lookups, func(w *writing) error {
 		if err := w.exec(takeLock, lockSubscribers, bucketOf(a.SubscriberID)); err != nil {
 			return err

@@ -2,10 +2,10 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 // actorServer stands in the audit trail for what no person wrote.
@@ -24,21 +24,13 @@ const (
 // audit gives the entry the next revision and returns its row. Nobody else gives
 // revisions before this transaction ends, see lockUpdate.
 func (u *update) audit(entry linegate.AuditEntry) (row []any, revision int64, err error) {
-	changes, err := json.Marshal(entry.Changes)
+	changes, keys, err := column.Audit(&entry)
 	if err != nil {
-		return nil, 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
-	}
-	octets := make([][]byte, len(entry.Keys)) // JSON text can't carry any octets, []byte does as base64
-	for i, key := range entry.Keys {
-		octets[i] = []byte(key)
-	}
-	keys, err := json.Marshal(octets)
-	if err != nil {
-		return nil, 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
+		return nil, 0, err
 	}
 	u.revision++
-	return []any{u.revision, micros(u.store.now()), told(u.actor), string(entry.Kind), entry.Tenant, told(entry.Name), entry.ID,
-		string(entry.Outcome), string(changes), string(keys)}, u.revision, nil
+	return []any{u.revision, column.Micros(u.store.now()), told(u.actor), string(entry.Kind), entry.Tenant, told(entry.Name), entry.ID,
+		string(entry.Outcome), changes, keys}, u.revision, nil
 }
 
 // auditOne is audit as a statement, for what changes one thing.
@@ -52,22 +44,13 @@ func (u *update) auditOne(entry linegate.AuditEntry) (statement, int64, error) {
 
 func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
 	var changes, keys []byte
-	err = row.Scan(&entry.Revision, timeColumn{&entry.At}, toldColumn{&entry.Actor}, &entry.Kind,
+	err = row.Scan(&entry.Revision, column.ReadMicros(&entry.At), toldColumn{&entry.Actor}, &entry.Kind,
 		&entry.Tenant, toldColumn{&entry.Name}, &entry.ID, &entry.Outcome, &changes, &keys)
 	if err != nil {
 		return entry, fail(err)
 	}
-	if err := json.Unmarshal(changes, &entry.Changes); err != nil {
-		return entry, fmt.Errorf("revision %d: changes: %w", entry.Revision, err)
-	}
-	var octets [][]byte
-	if err := json.Unmarshal(keys, &octets); err != nil {
-		return entry, fmt.Errorf("revision %d: keys: %w", entry.Revision, err)
-	}
-	for _, key := range octets {
-		entry.Keys = append(entry.Keys, linegate.Key(key))
-	}
-	return entry, nil
+	err = column.ReadAudit(&entry, changes, keys)
+	return entry, err
 }
 
 // Audit implements store.Engine.

@@ -9,6 +9,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 var _ store.Book = (*Store)(nil)
@@ -31,7 +32,7 @@ func (s *Store) Claim(ctx context.Context, tenant, username, order string) error
 	key := told(linegate.ComparableUsername(username))
 	var holder string
 	err := s.write(ctx, s.updates, func(w *writing) error {
-		if err := w.exec(putClaim, tenant, key, order, micros(s.now())); err != nil {
+		if err := w.exec(putClaim, tenant, key, order, column.Micros(s.now())); err != nil {
 			return err
 		}
 		return w.row([]any{&holder}, `SELECT order_id FROM provisioning_claims WHERE tenant = $1 AND username_key = $2`, tenant, key)
@@ -117,11 +118,12 @@ func (s *Store) Service(ctx context.Context, tenant, username string) (linegate.
 
 func scanService(row scanner) (service linegate.Service, err error) {
 	var key, metadata string
-	err = row.Scan(&service.ID, &service.Tenant, &key, toldColumn{&service.Username}, &service.State, &service.OrderID, &metadata, timeColumn{&service.Updated})
+	err = row.Scan(&service.ID, &service.Tenant, &key, toldColumn{&service.Username}, &service.State, &service.OrderID, &metadata, column.ReadMicros(&service.Updated))
 	if err != nil {
 		return service, fail(err)
 	}
-	return service, json.Unmarshal([]byte(metadata), &service.Metadata)
+	err = json.Unmarshal([]byte(metadata), &service.Metadata)
+	return service, err
 }
 
 // PutService implements store.Book.
@@ -131,7 +133,7 @@ func (s *Store) PutService(ctx context.Context, service linegate.Service) error 
 		return fmt.Errorf("service %s: %w", service.ID, err)
 	}
 	return s.change(ctx, "service "+service.ID, putService, service.ID, service.Tenant, told(linegate.ComparableUsername(service.Username)),
-		told(service.Username), string(service.State), service.OrderID, string(metadata), micros(service.Updated))
+		told(service.Username), string(service.State), service.OrderID, string(metadata), column.Micros(service.Updated))
 }
 
 // DeleteService implements store.Book.
@@ -162,7 +164,7 @@ func (s *Store) PutAllocation(ctx context.Context, record linegate.AllocationRec
 		return fmt.Errorf("allocation %s: %w", record.Claim.Key, err)
 	}
 	return s.change(ctx, "allocation "+record.Claim.Key, putAllocation, record.Claim.Key, record.Claim.Tenant, string(record.State),
-		string(claim), string(allocation), micros(record.FreeAt), micros(record.Updated))
+		string(claim), string(allocation), column.Micros(record.FreeAt), column.Micros(record.Updated))
 }
 
 // DeleteAllocation implements store.Book.
@@ -175,7 +177,7 @@ func (s *Store) Allocations(ctx context.Context, fn func(linegate.AllocationReco
 	return s.list(ctx, "allocations", `SELECT state, claim, allocation, free_at, updated_at FROM allocations ORDER BY key`, func(row scanner) error {
 		var record linegate.AllocationRecord
 		var claim, allocation string
-		err := row.Scan(&record.State, &claim, &allocation, timeColumn{&record.FreeAt}, timeColumn{&record.Updated})
+		err := row.Scan(&record.State, &claim, &allocation, column.ReadMicros(&record.FreeAt), column.ReadMicros(&record.Updated))
 		if err == nil {
 			err = errors.Join(json.Unmarshal([]byte(claim), &record.Claim), json.Unmarshal([]byte(allocation), &record.Allocation))
 		}

@@ -106,19 +106,11 @@ func (b *bulk) add(given *linegate.Subscriber) error {
 	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
 		return err
 	}
-	entry := linegate.AuditEntry{Kind: linegate.AuditSubscriber, Tenant: sub.Tenant, Name: sub.Username,
-		Changes: sub.Diff(old), Keys: sub.Keys()}
-	if old == nil {
-		sub.ID, entry.Outcome = store.NewID(), linegate.Created
-	} else {
-		sub.ID, entry.Outcome = old.ID, linegate.Changed
-		entry.Keys = unite(old.Keys(), entry.Keys)
-	}
-	if len(entry.Changes) == 0 {
+	entry := store.Replace(sub, old)
+	if entry.Outcome == linegate.Unchanged {
 		b.outcomes = append(b.outcomes, linegate.Unchanged)
 		return nil
 	}
-	entry.ID = sub.ID
 	if hasMoreLines(old) {
 		b.unlined = append(b.unlined, old.ID)
 	}

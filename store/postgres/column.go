@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"linegate"
+	"linegate/store/column"
 )
 
 // scanner is a pgx.Row or pgx.Rows.
@@ -66,53 +65,8 @@ func columnOf[T any](rows [][]any, i int) []T {
 	return column
 }
 
-// micros is a time as a column holds it: the zero time is 0.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-// timeColumn reads what micros wrote.
-type timeColumn struct{ into *time.Time }
-
-func (c timeColumn) Scan(value any) error {
-	stored, ok := value.(int64)
-	if !ok {
-		return fmt.Errorf("time column holds %T", value)
-	}
-	*c.into = time.Time{}
-	if stored != 0 {
-		*c.into = time.UnixMicro(stored).UTC()
-	}
-	return nil
-}
-
-// seconds is a duration as a column holds it.
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
-
-// secondsColumn reads what seconds wrote.
-type secondsColumn struct{ into *time.Duration }
-
-func (c secondsColumn) Scan(value any) error {
-	stored, ok := value.(int64)
-	if !ok {
-		return fmt.Errorf("duration column holds %T", value)
-	}
-	*c.into = time.Duration(stored) * time.Second
-	return nil
-}
-
-// text is an address, prefix, MAC or list as a column holds it; none is empty. None
-// of those types ever fails to be written. A list may hold what somebody told us.
-func text(value encoding.TextMarshaler) string {
-	written, err := value.MarshalText()
-	if err != nil {
-		return ""
-	}
-	return told(string(written))
-}
+// text is what column.Text writes; a list may hold what somebody told us.
+func text(value encoding.TextMarshaler) string { return told(column.Text(value)) }
 
 // textColumn reads what text wrote.
 type textColumn struct{ into encoding.TextUnmarshaler }
@@ -122,32 +76,7 @@ func (c textColumn) Scan(value any) error {
 	if err := (toldColumn{&stored}).Scan(value); err != nil {
 		return err
 	}
-	return c.into.UnmarshalText([]byte(stored))
-}
-
-// octetsColumn reads octets from a bytea, which is written from []byte.
-type octetsColumn struct{ into *linegate.Octets }
-
-func (c octetsColumn) Scan(value any) error {
-	stored, ok := value.([]byte)
-	if !ok {
-		return fmt.Errorf("octets column holds %T", value)
-	}
-	*c.into = linegate.Octets(stored)
-	return nil
-}
-
-// counterColumn reads an unsigned counter, which is written as the int64 with the
-// same bits.
-type counterColumn struct{ into *uint64 }
-
-func (c counterColumn) Scan(value any) error {
-	stored, ok := value.(int64)
-	if !ok {
-		return fmt.Errorf("counter column holds %T", value)
-	}
-	*c.into = uint64(stored)
-	return nil
+	return column.ReadText(c.into).Scan(stored)
 }
 
 // hexMark begins a text that stands for octets which a text column can't hold.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 // journalKept is how long the journal of a change of many sessions is kept.
@@ -28,7 +29,7 @@ const (
 // BeginChanges implements store.Engine. Journals that are too old make room.
 func (s *Store) BeginChanges(ctx context.Context, key, what string) (first bool, known string, err error) {
 	err = s.repeatedly(ctx, s.lookups, func(w *writing) error {
-		begun, err := w.execCounted(beginJournal, told(key), told(what), micros(s.now()))
+		begun, err := w.execCounted(beginJournal, told(key), told(what), column.Micros(s.now()))
 		if err != nil {
 			return err
 		}
@@ -36,7 +37,7 @@ func (s *Store) BeginChanges(ctx context.Context, key, what string) (first bool,
 			return w.row([]any{toldColumn{&known}}, journalOf, told(key))
 		}
 		known = what
-		old := []any{micros(s.now().Add(-journalKept))}
+		old := []any{column.Micros(s.now().Add(-journalKept))}
 		return w.execAll([]statement{{dropRecords, old}, {dropJournals, old}})
 	})
 	if err != nil {
@@ -58,7 +59,7 @@ func (s *Store) RecordChanges(ctx context.Context, key string, done []linegate.C
 	rows := make([][]any, 0, len(last))
 	for _, id := range slices.Sorted(maps.Keys(last)) {
 		record := last[id]
-		rows = append(rows, []any{told(key), told(id), string(record.Result), int64(record.Cause), record.Disconnected, micros(record.At)})
+		rows = append(rows, []any{told(key), told(id), string(record.Result), int64(record.Cause), record.Disconnected, column.Micros(record.At)})
 	}
 	put := insertRows("change_records", recordColumns, rows)
 	put.query += recordAgain
@@ -73,7 +74,7 @@ func (s *Store) RecordChanges(ctx context.Context, key string, done []linegate.C
 func (s *Store) EachChangeRecord(ctx context.Context, key string, fn func(linegate.ChangeRecord) error) error {
 	return s.each(ctx, s.lists, func(row scanner) error {
 		var record linegate.ChangeRecord
-		err := row.Scan(toldColumn{&record.SessionID}, &record.Result, &record.Cause, &record.Disconnected, timeColumn{&record.At})
+		err := row.Scan(toldColumn{&record.SessionID}, &record.Result, &record.Cause, &record.Disconnected, column.ReadMicros(&record.At))
 		if err != nil {
 			return fmt.Errorf("journal %s: %w", key, fail(err))
 		}

@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"strings"
 	"time"
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // Migrations have the numbers, tables and columns of those of the other engine,
@@ -86,21 +85,17 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return errors.New("the database is empty: `linegate serve`, `linegate apply -f FILE` or `linegate migrate up` fill it")
 	case schema.Version < schema.Newest:
 		return fmt.Errorf("schema version is %d and this linegate needs %d: run `linegate migrate up`", schema.Version, schema.Newest)
-	case schema.Version > schema.Newest:
-		return fmt.Errorf("schema version %d is newer than %d, the newest this linegate knows: a newer linegate wrote it", schema.Version, schema.Newest)
+	}
+	if err := schema.RefuseNewer(); err != nil {
+		return err
 	}
 	return s.checkSeal(ctx)
 }
 
 // schema compares what was applied with what there is.
 func (s *Store) schema(ctx context.Context) (schema store.Schema, err error) {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
+	if schema, err = store.KnownSchema(migrations); err != nil {
 		return schema, err
-	}
-	schema.Newest = len(files)
-	for i, file := range files {
-		schema.Migrations = append(schema.Migrations, store.Migration{Number: i + 1, Name: strings.TrimSuffix(path.Base(file), ".sql")})
 	}
 	begun := false
 	err = s.row(ctx, s.lists, []any{&begun}, `SELECT to_regclass('schema_version') IS NOT NULL`)
@@ -113,16 +108,14 @@ func (s *Store) schema(ctx context.Context) (schema store.Schema, err error) {
 	return schema, nil
 }
 
-// noteApplied notes a migration that was applied, perhaps one that this program
-// does not know.
+// noteApplied reads a migration that was applied.
 func noteApplied(schema *store.Schema, row scanner) error {
+	var number int
 	var at time.Time
-	if err := row.Scan(&schema.Version, timeColumn{&at}); err != nil {
+	if err := row.Scan(&number, column.ReadMicros(&at)); err != nil {
 		return fail(err)
 	}
-	if schema.Version <= schema.Newest {
-		schema.Migrations[schema.Version-1].AppliedAt = at
-	}
+	schema.Applied(number, at)
 	return nil
 }
 
@@ -187,7 +180,7 @@ func (s *Store) apply(w *writing, number int, file string) error {
 			return err
 		}
 	}
-	return w.exec(`INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)`, number, micros(s.now()))
+	return w.exec(`INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)`, number, column.Micros(s.now()))
 }
 
 // checkSeal refuses a database that was sealed with another key, before a request

@@ -132,23 +132,18 @@ func (u *update) PutNAS(n linegate.NAS) (linegate.Outcome, error) {
 	if err := u.requireFreeAddress(&n); err != nil {
 		return "", err
 	}
-	stored, err := u.NAS(n.Tenant, n.Name)
-	exists := err == nil
-	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
+	var old *linegate.NAS
+	switch stored, err := u.NAS(n.Tenant, n.Name); {
+	case err == nil:
+		old = &stored
+	case !errors.Is(err, linegate.ErrNotFound):
 		return "", err
 	}
-	n.Learned = linegate.Auto
-	if exists && stored.Secret == n.Secret && stored.Address == n.Address &&
-		stored.RequireMessageAuthenticator == n.RequireMessageAuthenticator {
-		n.Learned = stored.Learned
+	outcome := n.Replace(old)
+	if outcome == linegate.Unchanged {
+		return outcome, nil
 	}
-	if !exists {
-		return linegate.Created, u.writeNAS(&n, nil, linegate.Created)
-	}
-	if len(n.Diff(&stored)) == 0 {
-		return linegate.Unchanged, nil
-	}
-	return linegate.Changed, u.writeNAS(&n, &stored, linegate.Changed)
+	return outcome, u.writeNAS(&n, old, outcome)
 }
 
 // writeNAS replaces the row of the NAS and says so in the audit trail.
@@ -172,14 +167,12 @@ func (u *update) requireFreeAddress(n *linegate.NAS) error {
 	var tenant, name string
 	err := u.w.row([]any{&tenant, &name}, `SELECT tenant, name FROM nas WHERE address = $1`, text(n.Address))
 	switch {
-	case errors.Is(err, linegate.ErrNotFound), err == nil && tenant == n.Tenant && name == n.Name:
+	case errors.Is(err, linegate.ErrNotFound):
 		return nil
 	case err != nil:
 		return fmt.Errorf("nas %s: %w", n.Name, err)
-	case tenant == n.Tenant:
-		return fmt.Errorf("nas %s: address %s belongs to nas %s: %w", n.Name, n.Address, name, linegate.ErrConflict)
 	}
-	return fmt.Errorf("nas %s: address %s is taken: %w", n.Name, n.Address, linegate.ErrConflict)
+	return n.AddressTaken(tenant, name)
 }
 
 // DeleteNAS implements store.Tx.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"linegate/store/column"
 )
 
 // Accounting events are kept in parts of a day (UTC) each, which are dropped as a
@@ -65,7 +67,7 @@ func (s *Store) makePart(ctx context.Context, day time.Time) error {
 			return err
 		}
 		return w.exec(fmt.Sprintf(`ALTER TABLE accounting_events ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)`,
-			name, micros(day), micros(day.Add(aDay))))
+			name, column.Micros(day), column.Micros(day.Add(aDay))))
 	})
 }
 

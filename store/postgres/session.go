@@ -8,6 +8,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // sessionColumns are all of a session; sessionChanging are those that an event may
@@ -22,12 +23,12 @@ const (
 )
 
 func sessionChangingValues(s *linegate.Session) []any {
-	return []any{told(s.SubscriberID), []byte(s.Class), micros(s.UpdatedAt), int64(s.SessionTime),
+	return []any{told(s.SubscriberID), []byte(s.Class), column.Micros(s.UpdatedAt), int64(s.SessionTime),
 		int64(s.InputOctets), int64(s.OutputOctets), int64(s.InputPackets), int64(s.OutputPackets),
 		int64(s.TerminateCause), told(s.CallingStationID), told(s.NASPortID), []byte(s.CircuitID), []byte(s.RemoteID),
 		text(s.FramedIPv4), text(s.FramedIPv6Address), text(s.FramedIPv6Prefix), text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN),
 		int64(s.InterimInterval), told(s.Place()),
-		micros(s.StartedAt), micros(s.StoppedAt), told(s.UserName), int64(s.ServiceVLAN)}
+		column.Micros(s.StartedAt), column.Micros(s.StoppedAt), told(s.UserName), int64(s.ServiceVLAN)}
 }
 
 func sessionValues(s *linegate.Session) []any {
@@ -37,12 +38,12 @@ func sessionValues(s *linegate.Session) []any {
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
 	var place string // follows from the others
-	err := row.Scan(toldColumn{&s.SubscriberID}, octetsColumn{&s.Class}, timeColumn{&s.UpdatedAt}, &s.SessionTime,
-		counterColumn{&s.InputOctets}, counterColumn{&s.OutputOctets}, counterColumn{&s.InputPackets}, counterColumn{&s.OutputPackets},
-		&s.TerminateCause, toldColumn{&s.CallingStationID}, toldColumn{&s.NASPortID}, octetsColumn{&s.CircuitID}, octetsColumn{&s.RemoteID},
+	err := row.Scan(toldColumn{&s.SubscriberID}, column.ReadOctets(&s.Class), column.ReadMicros(&s.UpdatedAt), &s.SessionTime,
+		column.ReadCounter(&s.InputOctets), column.ReadCounter(&s.OutputOctets), column.ReadCounter(&s.InputPackets), column.ReadCounter(&s.OutputPackets),
+		&s.TerminateCause, toldColumn{&s.CallingStationID}, toldColumn{&s.NASPortID}, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
 		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix}, &s.InnerVLAN,
 		&s.InterimInterval, &place,
-		timeColumn{&s.StartedAt}, timeColumn{&s.StoppedAt}, toldColumn{&s.UserName}, &s.ServiceVLAN,
+		column.ReadMicros(&s.StartedAt), column.ReadMicros(&s.StoppedAt), toldColumn{&s.UserName}, &s.ServiceVLAN,
 		&s.ID, toldColumn{&s.NAS.Tenant}, toldColumn{&s.NAS.Name}, textColumn{&s.NAS.Address}, toldColumn{&s.AcctSessionID})
 	if err != nil {
 		return nil, fail(err)

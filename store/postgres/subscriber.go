@@ -6,6 +6,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // subscriberWritten are the columns of a subscriber's own state, as
@@ -49,7 +50,7 @@ func (s *Store) subscriberValues(sub *linegate.Subscriber) []any {
 		text(p.StaticIPv4), text(p.StaticIPv6), text(p.FramedIPv6Prefix), text(p.DelegatedIPv6Prefix), string(p.IPv6Mode),
 		int64(p.Rate.DownloadKbps), int64(p.Rate.UploadKbps), string(sub.Status),
 		told(p.FramedPool), told(p.FramedIPv6Pool), told(p.DelegatedIPv6Pool), told(p.StatefulIPv6Pool),
-		seconds(p.SessionTimeout), seconds(p.AcctInterimInterval),
+		column.Seconds(p.SessionTimeout), column.Seconds(p.AcctInterimInterval),
 		int64(p.WalledGarden.ServiceVLAN), told(p.WalledGarden.FilterID), told(p.WalledGarden.Pool), int64(p.MaxSessions),
 		text(p.LineMatch), text(p.MoreLines), string(p.CheckVLAN), text(p.DNSServers), told(p.FilterID), text(p.ReplyAttributes),
 		lineForm(p, p.CircuitID), sub.Revision,
@@ -66,16 +67,16 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		hasProfile bool
 	)
 	err := row.Scan(&sub.ID, &sub.Tenant, &key, toldColumn{&sub.Username}, &sub.Credential.Kind, &sealed, &hasProfile,
-		octetsColumn{&p.CircuitID}, octetsColumn{&p.RemoteID}, textColumn{&p.MAC}, &p.Option82Policy,
+		column.ReadOctets(&p.CircuitID), column.ReadOctets(&p.RemoteID), textColumn{&p.MAC}, &p.Option82Policy,
 		&p.ServiceVLAN, &p.InnerVLAN, &p.QinQEnabled,
 		textColumn{&p.StaticIPv4}, textColumn{&p.StaticIPv6}, textColumn{&p.FramedIPv6Prefix}, textColumn{&p.DelegatedIPv6Prefix}, &p.IPv6Mode,
 		&p.Rate.DownloadKbps, &p.Rate.UploadKbps, &sub.Status,
 		toldColumn{&p.FramedPool}, toldColumn{&p.FramedIPv6Pool}, toldColumn{&p.DelegatedIPv6Pool}, toldColumn{&p.StatefulIPv6Pool},
-		secondsColumn{&p.SessionTimeout}, secondsColumn{&p.AcctInterimInterval},
+		column.ReadSeconds(&p.SessionTimeout), column.ReadSeconds(&p.AcctInterimInterval),
 		&p.WalledGarden.ServiceVLAN, toldColumn{&p.WalledGarden.FilterID}, toldColumn{&p.WalledGarden.Pool}, &p.MaxSessions,
 		textColumn{&p.LineMatch}, textColumn{&p.MoreLines}, &p.CheckVLAN, textColumn{&p.DNSServers}, toldColumn{&p.FilterID}, textColumn{&p.ReplyAttributes},
 		&lineKey, &sub.Revision,
-		timeColumn{&sub.Validation.LastAt}, &sub.Validation.LastResult, &sub.Validation.MismatchCount)
+		column.ReadMicros(&sub.Validation.LastAt), &sub.Validation.LastResult, &sub.Validation.MismatchCount)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -186,7 +187,7 @@ func (s *Store) RecordValidations(ctx context.Context, checks []store.Validation
 	statements := []statement{{takeLock, []any{lockUpdate, int32(0)}}}
 	for _, check := range checks {
 		statements = append(statements, statement{recordValidation,
-			[]any{told(check.SubscriberID), micros(check.LastAt), string(check.LastResult), check.Mismatches}})
+			[]any{told(check.SubscriberID), column.Micros(check.LastAt), string(check.LastResult), check.Mismatches}})
 	}
 	err := s.write(ctx, s.updates, func(w *writing) error { return w.execAll(statements) })
 	if err != nil {

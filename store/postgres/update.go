@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // update is a store.Tx: one Update under way.
@@ -186,18 +186,11 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 	if err == nil {
 		err = u.w.execAll([]statement{entry,
 			{`UPDATE subscribers SET deleted_at = $1, revision = $2, credential_kind = '', credential = '' WHERE id = $3`,
-				[]any{micros(u.store.now()), revision, old.ID}},
+				[]any{column.Micros(u.store.now()), revision, old.ID}},
 			{deleteLines, []any{[]string{old.ID}}}})
 	}
 	if err != nil {
 		return fmt.Errorf("subscriber %q: %w", username, err)
 	}
 	return nil
-}
-
-// unite returns the keys of both lists, each once.
-func unite(before, after []linegate.Key) []linegate.Key {
-	keys := slices.Concat(before, after)
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }

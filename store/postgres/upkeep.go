@@ -7,6 +7,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // upkeepAtATime bounds how much one transaction of upkeep changes.
@@ -26,7 +27,7 @@ const (
 
 // MarkStale implements store.Engine.
 func (s *Store) MarkStale(ctx context.Context, now time.Time, intervals int) (int, error) {
-	marked, err := s.inSteps(ctx, markStale, micros(now), int64(intervals), upkeepAtATime, int64(linegate.CauseStale))
+	marked, err := s.inSteps(ctx, markStale, column.Micros(now), int64(intervals), upkeepAtATime, int64(linegate.CauseStale))
 	if err != nil {
 		return int(marked), fmt.Errorf("stale sessions: %w", err)
 	}
@@ -44,13 +45,13 @@ func (s *Store) Retain(ctx context.Context, retention store.Retention) (dropped 
 		if dropped.Events, err = s.dropParts(ctx, before); err != nil {
 			return dropped, fmt.Errorf("drop of old accounting: %w", err)
 		}
-		rest, err := s.inSteps(ctx, dropEvents, micros(before), upkeepAtATime)
+		rest, err := s.inSteps(ctx, dropEvents, column.Micros(before), upkeepAtATime)
 		if dropped.Events += rest; err != nil {
 			return dropped, fmt.Errorf("drop of old accounting: %w", err)
 		}
 	}
 	if before := retention.SessionsBefore; !before.IsZero() {
-		if dropped.Sessions, err = s.inSteps(ctx, dropSessions, micros(before), upkeepAtATime); err != nil {
+		if dropped.Sessions, err = s.inSteps(ctx, dropSessions, column.Micros(before), upkeepAtATime); err != nil {
 			return dropped, fmt.Errorf("drop of old sessions: %w", err)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"linegate"
+	"linegate/store"
+	"linegate/store/column"
 )
 
 const (
@@ -18,9 +20,6 @@ const (
 	overlappingPool = `SELECT tenant, pool FROM vlan_ranges WHERE olt = $1 AND NOT (tenant = $2 AND pool = $3) AND first <= $4 AND last >= $5`
 	poolUse         = `SELECT count(*) FROM vlan_assignments WHERE tenant = $1 AND olt = $2 AND pool = $3`
 )
-
-// reservedCount is more than any capacity: a reserved VLAN takes nobody.
-const reservedCount = 1 << 20
 
 // PutVLANPool implements store.Book.
 func (s *Store) PutVLANPool(ctx context.Context, pool linegate.VLANPool) error {
@@ -147,7 +146,7 @@ func (s *Store) AssignVLAN(ctx context.Context, wish linegate.VLANAssignment) (g
 
 func (s *Store) insertAssignment(w *writing, a linegate.VLANAssignment) error {
 	return w.exec(`INSERT INTO vlan_assignments (`+assignmentColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, a.Key, a.Tenant, a.OLT, a.Pool,
-		int64(a.Outer), int64(a.Inner), a.Reserved, micros(s.now()))
+		int64(a.Outer), int64(a.Inner), a.Reserved, column.Micros(s.now()))
 }
 
 // assigned returns what a key has.
@@ -165,15 +164,11 @@ func nextVLAN(w *writing, wish linegate.VLANAssignment) (linegate.VLANPair, erro
 	if err != nil {
 		return linegate.VLANPair{}, err
 	}
-	pair, ok := pool.Next(used)
-	if !ok {
-		return pair, fmt.Errorf("all %d places are taken: %w", pool.Size(), linegate.ErrExhausted)
-	}
-	return pair, nil
+	return pool.Give(used)
 }
 
 // poolState returns the pool and how many services hold each of its VLANs.
-func poolState(w *writing, wish linegate.VLANAssignment) (*linegate.VLANPool, map[linegate.VLANPair]int, error) {
+func poolState(w *writing, wish linegate.VLANAssignment) (*linegate.VLANPool, linegate.VLANUsers, error) {
 	var pools []linegate.VLANPool
 	if err := w.each(addRange(&pools), selectRanges+`WHERE tenant = $1 AND olt = $2 AND pool = $3`+rangesInOrder, wish.Tenant, wish.OLT, wish.Pool); err != nil {
 		return nil, nil, err
@@ -181,13 +176,10 @@ func poolState(w *writing, wish linegate.VLANAssignment) (*linegate.VLANPool, ma
 	if len(pools) == 0 {
 		return nil, nil, linegate.ErrNotFound
 	}
-	used := map[linegate.VLANPair]int{}
+	used := linegate.VLANUsers{}
 	err := w.each(func(row scanner) error {
 		a, err := scanAssignment(row)
-		used[a.VLANPair]++
-		if a.Reserved {
-			used[a.VLANPair] += reservedCount
-		}
+		used.Add(a)
 		return err
 	}, selectAssignments+`WHERE tenant = $1 AND olt = $2 AND pool = $3`, wish.Tenant, wish.OLT, wish.Pool)
 	return &pools[0], used, err
@@ -215,10 +207,9 @@ func (s *Store) ReserveVLAN(ctx context.Context, reservation linegate.VLANAssign
 			return err
 		case known:
 			return fmt.Errorf("%s is the name of another one: %w", reservation.Key, linegate.ErrConflict)
-		case !pool.Contains(reservation.VLANPair):
-			return fmt.Errorf("%d.%d is not in the pool: %w", reservation.Outer, reservation.Inner, linegate.ErrNotFound)
-		case used[reservation.VLANPair] > 0:
-			return fmt.Errorf("%d.%d is in use: %w", reservation.Outer, reservation.Inner, linegate.ErrConflict)
+		}
+		if err := pool.Reserve(reservation.VLANPair, used); err != nil {
+			return err
 		}
 		return s.insertAssignment(w, reservation)
 	})
@@ -240,23 +231,7 @@ func (s *Store) VLANAssignments(ctx context.Context, tenant string, fn func(line
 	}, tenant)
 }
 
-// VLANUse implements store.Book. A reserved VLAN counts as all that it could serve.
+// VLANUse implements store.Book.
 func (s *Store) VLANUse(ctx context.Context) ([]linegate.VLANPoolUse, error) {
-	pools, err := s.VLANPools(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	uses := make([]linegate.VLANPoolUse, len(pools))
-	index := map[[3]string]int{}
-	for i, pool := range pools {
-		uses[i] = linegate.VLANPoolUse{Tenant: pool.Tenant, OLT: pool.OLT, Pool: pool.Name, Size: pool.Size()}
-		index[[3]string{pool.Tenant, pool.OLT, pool.Name}] = i
-	}
-	err = s.VLANAssignments(ctx, "", func(a linegate.VLANAssignment) error {
-		if i, known := index[[3]string{a.Tenant, a.OLT, a.Pool}]; known {
-			uses[i].Used += pools[i].Weight(a)
-		}
-		return nil
-	})
-	return uses, err
+	return store.VLANUse(ctx, s)
 }

@@ -3,7 +3,6 @@ package snapshot
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"linegate/store"
@@ -18,7 +17,6 @@ type Keeper struct {
 	source  Source
 	options KeeperOptions
 	changed chan struct{}
-	taken   atomic.Int64 // Unix seconds
 }
 
 // KeeperOptions tune a Keeper; zero fields get the default.
@@ -57,14 +55,6 @@ func (k *Keeper) Changed() {
 	}
 }
 
-// TakenAt is when the last snapshot of this process was written; zero: none yet.
-func (k *Keeper) TakenAt() time.Time {
-	if taken := k.taken.Load(); taken != 0 {
-		return time.Unix(taken, 0)
-	}
-	return time.Time{}
-}
-
 // Run writes the first snapshot at once and then as changes ask for it, until ctx
 // ends. Failures only delay: the file stays as it was.
 func (k *Keeper) Run(ctx context.Context) {
@@ -79,7 +69,6 @@ func (k *Keeper) Run(ctx context.Context) {
 		case err != nil && !failing:
 			k.options.Logger.Warn("no new snapshot can be written: the old one stays", "error", err.Error())
 		case err == nil:
-			k.taken.Store(began.Unix())
 			k.options.Logger.Debug("snapshot written", "file", k.path, "revision", revision, "subscribers", subscribers, "took", took.String())
 		}
 		failing = err != nil

@@ -230,7 +230,8 @@ func TestAKeeperWritesAtOnceAndAfterEveryChange(t *testing.T) {
 	keeper := snapshot.NewKeeper(path, key, from, snapshot.KeeperOptions{
 		Pause: time.Nanosecond, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	assert.Zero(t, keeper.TakenAt())
+	_, err := snapshot.Read(path, key)
+	assert.Error(t, err, "not yet")
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { keeper.Run(ctx) })
@@ -238,14 +239,15 @@ func TestAKeeperWritesAtOnceAndAfterEveryChange(t *testing.T) {
 	defer cancel()
 
 	assert.Contains(t, <-log.lines, "snapshot written")
-	assert.NotZero(t, keeper.TakenAt())
+	_, err = snapshot.Read(path, key)
+	assert.NoError(t, err)
 	from.setFailing("ID")
 	keeper.Changed()
 	keeper.Changed()
 	assert.Contains(t, <-log.lines, "the old one stays", "told once, however often it fails")
 	from.setFailing()
 	assert.Contains(t, <-log.lines, "snapshot written")
-	_, err := snapshot.Read(path, key)
+	_, err = snapshot.Read(path, key)
 	assert.NoError(t, err)
 }
 

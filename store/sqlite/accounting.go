@@ -9,6 +9,7 @@ import (
 
 	"linegate"
 	"linegate/store/booking"
+	"linegate/store/column"
 )
 
 // RecordAccounting implements store.Engine.
@@ -41,7 +42,7 @@ func (b books) Sessions(names []booking.Name) (sessions []*linegate.Session, err
 			session, err := scanSession(row)
 			sessions = append(sessions, session)
 			return err
-		}, name.NAS.Tenant, name.NAS.Name, text(name.NAS.Address), name.AcctSessionID, booking.PageSize)
+		}, name.NAS.Tenant, name.NAS.Name, column.Text(name.NAS.Address), name.AcctSessionID, booking.PageSize)
 		if err != nil {
 			return nil, fmt.Errorf("sessions of %q: %w", name.AcctSessionID, err)
 		}
@@ -55,7 +56,7 @@ func (b books) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error) {
 	for _, key := range keys {
 		var at time.Time
 		err := b.w.row(`SELECT at FROM accounting_events WHERE record_key = ?`,
-			func(row scanner) error { return row.Scan(timeColumn{&at}) }, key[:])
+			func(row scanner) error { return row.Scan(column.ReadMicros(&at)) }, key[:])
 		switch {
 		case err == nil:
 			recorded[key] = at
@@ -94,18 +95,18 @@ func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error
 func eventValues(entry *booking.Entry) []any {
 	e := entry.Event
 	return []any{
-		entry.Key[:], entry.SessionID, e.NAS.Tenant, e.NAS.Name, text(e.NAS.Address), string(e.Status), micros(e.At), micros(e.ReceivedAt),
+		entry.Key[:], entry.SessionID, e.NAS.Tenant, e.NAS.Name, column.Text(e.NAS.Address), string(e.Status), column.Micros(e.At), column.Micros(e.ReceivedAt),
 		e.AcctSessionID, e.UserName, e.SubscriberID, []byte(e.Class), int64(e.SessionTime),
 		int64(e.InputOctets), int64(e.OutputOctets), int64(e.InputPackets), int64(e.OutputPackets), int64(e.TerminateCause),
 		e.CallingStationID, e.NASPortID, []byte(e.Line.CircuitID), []byte(e.Line.RemoteID),
-		text(e.FramedIPv4), text(e.FramedIPv6Address), text(e.FramedIPv6Prefix), text(e.DelegatedIPv6Prefix),
+		column.Text(e.FramedIPv4), column.Text(e.FramedIPv6Address), column.Text(e.FramedIPv6Prefix), column.Text(e.DelegatedIPv6Prefix),
 		int64(e.ServiceVLAN), int64(e.InnerVLAN), int64(e.InterimInterval),
 	}
 }
 
 // CloseAll implements booking.Engine.
 func (b books) CloseAll(nas linegate.NASKey, at time.Time) error {
-	return b.w.exec(closeAll, micros(at), linegate.CauseNASReboot, nas.Tenant, nas.Name, text(nas.Address), micros(at))
+	return b.w.exec(closeAll, column.Micros(at), linegate.CauseNASReboot, nas.Tenant, nas.Name, column.Text(nas.Address), column.Micros(at))
 }
 
 func (b books) put(s *booking.Session) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 func (s *Store) Admit(ctx context.Context, a linegate.Admission) (admitted bool, err error) {
 	var taken int
 	count := func(row scanner) error { return row.Scan(&taken) }
-	asked := []any{a.SubscriberID, a.Place, micros(a.At)}
+	asked := []any{a.SubscriberID, a.Place, column.Micros(a.At)}
 	if a.Hold == 0 {
 		err = fail(count(s.lookups.QueryRowContext(ctx, placesTaken, asked...)))
 	} else {
@@ -32,10 +33,10 @@ func (s *Store) Admit(ctx context.Context, a linegate.Admission) (admitted bool,
 			if err := w.row(placesTaken, count, asked...); err != nil || taken >= int(a.Limit) {
 				return err
 			}
-			if err := w.exec(releaseOldest, micros(a.At)); err != nil {
+			if err := w.exec(releaseOldest, column.Micros(a.At)); err != nil {
 				return err
 			}
-			return w.exec(holdPlace, a.SubscriberID, a.Place, micros(a.At.Add(a.Hold)))
+			return w.exec(holdPlace, a.SubscriberID, a.Place, column.Micros(a.At.Add(a.Hold)))
 		})
 	}
 	if err != nil {

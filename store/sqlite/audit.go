@@ -3,11 +3,11 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 // actorServer stands in the audit trail for what no person wrote.
@@ -25,20 +25,12 @@ const (
 
 // audit writes the entry and returns its revision.
 func (u *update) audit(entry linegate.AuditEntry) (revision int64, err error) {
-	changes, err := json.Marshal(entry.Changes)
+	changes, keys, err := column.Audit(&entry)
 	if err != nil {
-		return 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
+		return 0, err
 	}
-	octets := make([][]byte, len(entry.Keys)) // JSON text can't carry any octets, []byte does as base64
-	for i, key := range entry.Keys {
-		octets[i] = []byte(key)
-	}
-	keys, err := json.Marshal(octets)
-	if err != nil {
-		return 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
-	}
-	result, err := u.w.run(insertInto("changes", auditWritten), micros(u.store.now()), u.actor, string(entry.Kind),
-		entry.Tenant, entry.Name, entry.ID, string(entry.Outcome), string(changes), string(keys))
+	result, err := u.w.run(insertInto("changes", auditWritten), column.Micros(u.store.now()), u.actor, string(entry.Kind),
+		entry.Tenant, entry.Name, entry.ID, string(entry.Outcome), changes, keys)
 	if err != nil {
 		return 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
 	}
@@ -47,22 +39,13 @@ func (u *update) audit(entry linegate.AuditEntry) (revision int64, err error) {
 
 func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
 	var changes, keys []byte
-	err = row.Scan(&entry.Revision, timeColumn{&entry.At}, &entry.Actor, &entry.Kind,
+	err = row.Scan(&entry.Revision, column.ReadMicros(&entry.At), &entry.Actor, &entry.Kind,
 		&entry.Tenant, &entry.Name, &entry.ID, &entry.Outcome, &changes, &keys)
 	if err != nil {
 		return entry, fail(err)
 	}
-	if err := json.Unmarshal(changes, &entry.Changes); err != nil {
-		return entry, fmt.Errorf("revision %d: changes: %w", entry.Revision, err)
-	}
-	var octets [][]byte
-	if err := json.Unmarshal(keys, &octets); err != nil {
-		return entry, fmt.Errorf("revision %d: keys: %w", entry.Revision, err)
-	}
-	for _, key := range octets {
-		entry.Keys = append(entry.Keys, linegate.Key(key))
-	}
-	return entry, nil
+	err = column.ReadAudit(&entry, changes, keys)
+	return entry, err
 }
 
 // Audit implements store.Engine.

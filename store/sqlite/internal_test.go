@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -238,21 +239,45 @@ func TestACommitBetweenFeedAndChangedIsNotMissed(t *testing.T) {
 
 func TestMigrationGivesSubscribersOfBeforeTheFormOfTheirLine(t *testing.T) {
 	s := newStore(t)
+	const many = circuitPage + 1 // more than a page
+	subs := make([]*linegate.Subscriber, many)
+	for i := range many {
+		subs[i] = &linegate.Subscriber{Tenant: "demo", Username: fmt.Sprint("user", i),
+			Profile: &linegate.NetworkProfile{CircuitID: linegate.Octets(fmt.Sprint("OLT", i))}}
+	}
 	require.NoError(t, s.Update(t.Context(), "ann@desk", func(tx store.Tx) error {
-		if _, err := tx.PutTenant(linegate.Tenant{Name: "demo"}); err != nil {
-			return err
-		}
-		_, err := tx.PutSubscriber(&linegate.Subscriber{Tenant: "demo", Username: "alice", Profile: &linegate.NetworkProfile{CircuitID: "OLT1"}})
-		return err
+		_, err := tx.PutTenant(linegate.Tenant{Name: "demo"})
+		_, put := tx.PutSubscribers(subs)
+		return errors.Join(err, put)
 	}))
-	find := func() *linegate.Subscriber {
-		lookup, err := s.Lookup(t.Context(), linegate.NewKey("demo", linegate.ByLineForm, "olt1"))
+	find := func(i int) *linegate.Subscriber {
+		lookup, err := s.Lookup(t.Context(), linegate.NewKey("demo", linegate.ByLineForm, fmt.Sprint("olt", i)))
 		require.NoError(t, err)
 		return lookup.Subscriber
 	}
 	require.NoError(t, s.write(t.Context(), func(w *writing) error { return w.exec(`UPDATE subscribers SET circuit_key = x''`) }))
-	require.Nil(t, find(), "as migration 3 leaves it")
-	require.NoError(t, s.write(t.Context(), s.fillCircuitKeys))
-	require.NotNil(t, find())
-	assert.Equal(t, "alice", find().Username)
+	require.Nil(t, find(0), "as migration 3 leaves it")
+	require.NoError(t, s.write(t.Context(), (*writing).fillCircuitKeys))
+	for i := range many {
+		found := find(i)
+		require.NotNil(t, found, i)
+		require.Equal(t, subs[i].Username, found.Username)
+	}
+}
+
+func TestADeletedSubscriberLeavesNoLines(t *testing.T) {
+	s := newStore(t)
+	require.NoError(t, s.Update(t.Context(), "ann@desk", func(tx store.Tx) error {
+		_, err := tx.PutTenant(linegate.Tenant{Name: "demo"})
+		_, put := tx.PutSubscriber(&linegate.Subscriber{Tenant: "demo", Username: "alice",
+			Profile: &linegate.NetworkProfile{CircuitID: "first", MoreLines: linegate.Lines{{CircuitID: "second"}, {CircuitID: "third"}}}})
+		return errors.Join(err, put)
+	}))
+	lines := func() (count int) {
+		require.NoError(t, s.lists.QueryRowContext(t.Context(), `SELECT count(*) FROM subscriber_lines`).Scan(&count))
+		return count
+	}
+	require.Equal(t, 2, lines())
+	require.NoError(t, s.Update(t.Context(), "ann@desk", func(tx store.Tx) error { return tx.DeleteSubscriber("demo", "alice") }))
+	assert.Zero(t, lines())
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 // journalKept is how long the journal of a change of many sessions is kept.
@@ -20,7 +21,7 @@ const (
 func (s *Store) BeginChanges(ctx context.Context, key, what string) (first bool, known string, err error) {
 	err = s.write(ctx, func(w *writing) error {
 		begun, err := w.execCounted(`INSERT INTO change_journals (key, what, begun_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-			key, what, micros(s.now()))
+			key, what, column.Micros(s.now()))
 		if err != nil {
 			return err
 		}
@@ -28,7 +29,7 @@ func (s *Store) BeginChanges(ctx context.Context, key, what string) (first bool,
 			return w.row(`SELECT what FROM change_journals WHERE key = ?`, func(row scanner) error { return row.Scan(&known) }, key)
 		}
 		known = what
-		old := micros(s.now().Add(-journalKept))
+		old := column.Micros(s.now().Add(-journalKept))
 		if err := w.exec(`DELETE FROM change_records WHERE key IN (SELECT key FROM change_journals WHERE begun_at < ?)`, old); err != nil {
 			return err
 		}
@@ -44,7 +45,7 @@ func (s *Store) BeginChanges(ctx context.Context, key, what string) (first bool,
 func (s *Store) RecordChanges(ctx context.Context, key string, done []linegate.ChangeRecord) error {
 	err := s.write(ctx, func(w *writing) error {
 		for _, record := range done {
-			err := w.exec(putRecord, key, record.SessionID, string(record.Result), int64(record.Cause), record.Disconnected, micros(record.At))
+			err := w.exec(putRecord, key, record.SessionID, string(record.Result), int64(record.Cause), record.Disconnected, column.Micros(record.At))
 			if err != nil {
 				return err
 			}
@@ -65,7 +66,7 @@ func (s *Store) EachChangeRecord(ctx context.Context, key string, fn func(linega
 	}
 	return each(rows, func(row scanner) error {
 		var record linegate.ChangeRecord
-		if err := row.Scan(&record.SessionID, &record.Result, &record.Cause, &record.Disconnected, timeColumn{&record.At}); err != nil {
+		if err := row.Scan(&record.SessionID, &record.Result, &record.Cause, &record.Disconnected, column.ReadMicros(&record.At)); err != nil {
 			return fmt.Errorf("journal %s: %w", key, fail(err))
 		}
 		return fn(record)

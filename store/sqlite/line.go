@@ -14,11 +14,14 @@ func lineQuery(column string) string {
 		`UNION ALL SELECT subscriber_id FROM subscriber_lines WHERE tenant = ?1 AND ` + column + ` = ?2 AND ` + column + ` <> x'') LIMIT 2`
 }
 
+// deleteLines is for a subscriber's further lines, all of them.
+const deleteLines = `DELETE FROM subscriber_lines WHERE subscriber_id = ?`
+
 // writeLines keeps the circuit-ids of a subscriber's further lines; old is nil for
 // a new subscriber.
 func (u *update) writeLines(sub, old *linegate.Subscriber) error {
 	if old != nil && old.Profile != nil && len(old.Profile.MoreLines) > 0 {
-		if err := u.w.exec(`DELETE FROM subscriber_lines WHERE subscriber_id = ?`, sub.ID); err != nil {
+		if err := u.w.exec(deleteLines, sub.ID); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}
 	}
@@ -43,32 +46,36 @@ func lineForm(p *linegate.NetworkProfile, circuit linegate.Octets) []byte {
 	return append([]byte{}, p.LineForm(circuit)...)
 }
 
+// A page of circuit-ids, in order of the subscriber's id.
+const (
+	circuitsAfter = `SELECT id, circuit_id FROM subscribers WHERE id > ? AND circuit_id <> x'' ORDER BY id LIMIT ?`
+	circuitPage   = 2000
+)
+
 // fillCircuitKeys gives the subscribers that were there before migration 3 the form
-// by which their circuit-id is found, which SQL can't make.
-func (s *Store) fillCircuitKeys(w *writing) error {
-	rows, err := w.tx.QueryContext(w.ctx, `SELECT id, circuit_id FROM subscribers WHERE circuit_id <> x''`)
-	if err != nil {
-		return fail(err)
-	}
+// by which their circuit-id is found, which SQL can't make, a page at a time.
+func (w *writing) fillCircuitKeys() error {
 	type circuit struct {
-		id    string
-		value linegate.Octets
+		id  string
+		key []byte
 	}
-	var circuits []circuit
-	err = each(rows, func(row scanner) error {
-		var c circuit
-		err := row.Scan(&c.id, octetsColumn{&c.value})
-		circuits = append(circuits, c)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, c := range circuits {
-		key := append([]byte{}, linegate.AppendLineForm(nil, []byte(c.value))...)
-		if err := w.exec(`UPDATE subscribers SET circuit_key = ? WHERE id = ?`, key, c.id); err != nil {
+	for after, full := "", true; full; {
+		var page []circuit
+		err := w.rows(circuitsAfter, func(row scanner) error {
+			var value []byte
+			err := row.Scan(&after, &value)
+			page = append(page, circuit{after, linegate.AppendLineForm([]byte{}, value)})
+			return fail(err)
+		}, after, circuitPage)
+		if err != nil {
 			return err
 		}
+		for _, c := range page {
+			if err := w.exec(`UPDATE subscribers SET circuit_key = ? WHERE id = ?`, c.key, c.id); err != nil {
+				return err
+			}
+		}
+		full = len(page) == circuitPage
 	}
 	return nil
 }

@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // Migrations are numbered from 1 without gaps and never edited once released.
@@ -45,8 +45,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if version > len(files) {
-		return fmt.Errorf("schema version %d is newer than %d, the newest this linegate knows: a newer linegate wrote it", version, len(files))
+	if err := (&store.Schema{Version: version, Newest: len(files)}).RefuseNewer(); err != nil {
+		return err
 	}
 	if version < len(files) {
 		if err := s.write(ctx, func(w *writing) error { return s.apply(w, files) }); err != nil {
@@ -59,7 +59,7 @@ func (s *Store) migrate(ctx context.Context) error {
 // Status tells how the schema of the database file at path stands, and changes
 // nothing. A file that is missing or empty has version 0.
 func Status(ctx context.Context, path string) (schema store.Schema, err error) {
-	if schema, err = knownSchema(); err != nil {
+	if schema, err = store.KnownSchema(migrations); err != nil {
 		return schema, err
 	}
 	if held, err := os.Stat(path); err != nil || held.Size() == 0 {
@@ -77,25 +77,15 @@ func Status(ctx context.Context, path string) (schema store.Schema, err error) {
 	if err != nil {
 		return schema, fmt.Errorf("schema version: %w", fail(err))
 	}
-	return schema, each(rows, func(row scanner) error {
+	err = each(rows, func(row scanner) error {
 		var number int
 		var applied time.Time
-		err := row.Scan(&number, timeColumn{&applied})
-		if number <= len(schema.Migrations) {
-			schema.Migrations[number-1].AppliedAt = applied
+		if err := row.Scan(&number, column.ReadMicros(&applied)); err != nil {
+			return fail(err)
 		}
-		return fail(err)
+		schema.Applied(number, applied)
+		return nil
 	})
-}
-
-// knownSchema is what this program knows, nothing of it applied.
-func knownSchema() (schema store.Schema, err error) {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	for i, file := range files {
-		name := strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
-		schema.Migrations = append(schema.Migrations, store.Migration{Number: i + 1, Name: name})
-	}
-	schema.Newest = len(files)
 	return schema, err
 }
 
@@ -143,11 +133,11 @@ func (s *Store) apply(w *writing, files []string) error {
 			return fmt.Errorf("%s: %w", files[version], fail(err))
 		}
 		if version+1 == circuitKeyVersion {
-			if err := s.fillCircuitKeys(w); err != nil {
+			if err := w.fillCircuitKeys(); err != nil {
 				return fmt.Errorf("%s: %w", files[version], err)
 			}
 		}
-		if err := w.exec(`INSERT INTO schema_version (version, applied_at) VALUES (?, ?)`, version+1, micros(s.now())); err != nil {
+		if err := w.exec(`INSERT INTO schema_version (version, applied_at) VALUES (?, ?)`, version+1, column.Micros(s.now())); err != nil {
 			return err
 		}
 	}

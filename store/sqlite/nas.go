@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 const (
@@ -36,10 +37,10 @@ func (s *Store) nasValues(n *linegate.NAS) []any {
 	for i, identity := range n.Identify {
 		names[i] = string(identity)
 	}
-	return []any{n.Tenant, n.Name, text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
+	return []any{n.Tenant, n.Name, column.Text(n.Address), s.sealer.Seal(sealedNAS(n.Tenant, n.Name), n.Secret.Reveal()),
 		n.Dialect, strings.Join(names, ","),
-		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, text(n.LineMatch),
-		text(n.CoAAddress), int64(n.CoAPort), s.sealCoA(n), int64(n.CoAWindow)}
+		string(n.RequireMessageAuthenticator), string(n.LimitProxyState), string(n.Learned), n.AllowMSCHAPv1, column.Text(n.LineMatch),
+		column.Text(n.CoAAddress), int64(n.CoAPort), s.sealCoA(n), int64(n.CoAWindow)}
 }
 
 func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
@@ -48,9 +49,9 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 		coa      []byte
 		identify string
 	)
-	err = row.Scan(&n.Tenant, &n.Name, textColumn{&n.Address}, &sealed, &n.Dialect, &identify,
-		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, textColumn{&n.LineMatch},
-		textColumn{&n.CoAAddress}, &n.CoAPort, &coa, &n.CoAWindow)
+	err = row.Scan(&n.Tenant, &n.Name, column.ReadText(&n.Address), &sealed, &n.Dialect, &identify,
+		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, column.ReadText(&n.LineMatch),
+		column.ReadText(&n.CoAAddress), &n.CoAPort, &coa, &n.CoAWindow)
 	if err != nil {
 		return linegate.NAS{}, fail(err)
 	}
@@ -133,23 +134,18 @@ func (u *update) PutNAS(n linegate.NAS) (linegate.Outcome, error) {
 	if err := u.requireFreeAddress(&n); err != nil {
 		return "", err
 	}
-	stored, err := u.NAS(n.Tenant, n.Name)
-	exists := err == nil
-	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
+	var old *linegate.NAS
+	switch stored, err := u.NAS(n.Tenant, n.Name); {
+	case err == nil:
+		old = &stored
+	case !errors.Is(err, linegate.ErrNotFound):
 		return "", err
 	}
-	n.Learned = linegate.Auto
-	if exists && stored.Secret == n.Secret && stored.Address == n.Address &&
-		stored.RequireMessageAuthenticator == n.RequireMessageAuthenticator {
-		n.Learned = stored.Learned
+	outcome := n.Replace(old)
+	if outcome == linegate.Unchanged {
+		return outcome, nil
 	}
-	if !exists {
-		return linegate.Created, u.writeNAS(&n, nil, linegate.Created)
-	}
-	if len(n.Diff(&stored)) == 0 {
-		return linegate.Unchanged, nil
-	}
-	return linegate.Changed, u.writeNAS(&n, &stored, linegate.Changed)
+	return outcome, u.writeNAS(&n, old, outcome)
 }
 
 // writeNAS replaces the row of the NAS and says so in the audit trail.
@@ -173,16 +169,14 @@ func (u *update) writeNAS(n, old *linegate.NAS, outcome linegate.Outcome) error 
 func (u *update) requireFreeAddress(n *linegate.NAS) error {
 	var tenant, name string
 	err := u.w.row(`SELECT tenant, name FROM nas WHERE address = ?`,
-		func(row scanner) error { return row.Scan(&tenant, &name) }, text(n.Address))
+		func(row scanner) error { return row.Scan(&tenant, &name) }, column.Text(n.Address))
 	switch {
-	case errors.Is(err, linegate.ErrNotFound), err == nil && tenant == n.Tenant && name == n.Name:
+	case errors.Is(err, linegate.ErrNotFound):
 		return nil
 	case err != nil:
 		return fmt.Errorf("nas %s: %w", n.Name, err)
-	case tenant == n.Tenant:
-		return fmt.Errorf("nas %s: address %s belongs to nas %s: %w", n.Name, n.Address, name, linegate.ErrConflict)
 	}
-	return fmt.Errorf("nas %s: address %s is taken: %w", n.Name, n.Address, linegate.ErrConflict)
+	return n.AddressTaken(tenant, name)
 }
 
 // DeleteNAS implements store.Tx.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"linegate/store"
+	"linegate/store/column"
 )
 
 const (
@@ -35,7 +36,7 @@ func (s *Store) Retain(ctx context.Context, retention store.Retention) (dropped 
 func (s *Store) drop(ctx context.Context, statement string, before time.Time) (dropped int64, err error) {
 	for last := int64(droppedAtATime); last == droppedAtATime && !before.IsZero(); dropped += last {
 		err = s.write(ctx, func(w *writing) (err error) {
-			last, err = w.execCounted(statement, micros(before), droppedAtATime)
+			last, err = w.execCounted(statement, column.Micros(before), droppedAtATime)
 			return err
 		})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // sessionCounted are the columns that most events change; sessionIndexed are
@@ -23,31 +24,31 @@ const (
 )
 
 func sessionCountedValues(s *linegate.Session) []any {
-	return []any{s.SubscriberID, []byte(s.Class), micros(s.UpdatedAt), int64(s.SessionTime),
+	return []any{s.SubscriberID, []byte(s.Class), column.Micros(s.UpdatedAt), int64(s.SessionTime),
 		int64(s.InputOctets), int64(s.OutputOctets), int64(s.InputPackets), int64(s.OutputPackets),
 		int64(s.TerminateCause), s.CallingStationID, s.NASPortID, []byte(s.CircuitID), []byte(s.RemoteID),
-		text(s.FramedIPv4), text(s.FramedIPv6Address), text(s.FramedIPv6Prefix), text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN),
+		column.Text(s.FramedIPv4), column.Text(s.FramedIPv6Address), column.Text(s.FramedIPv6Prefix), column.Text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN),
 		int64(s.InterimInterval), s.Place()}
 }
 
 func sessionIndexedValues(s *linegate.Session) []any {
-	return []any{micros(s.StartedAt), micros(s.StoppedAt), s.UserName, int64(s.ServiceVLAN)}
+	return []any{column.Micros(s.StartedAt), column.Micros(s.StoppedAt), s.UserName, int64(s.ServiceVLAN)}
 }
 
 func sessionNamedValues(s *linegate.Session) []any {
-	return []any{s.ID, s.NAS.Tenant, s.NAS.Name, text(s.NAS.Address), s.AcctSessionID}
+	return []any{s.ID, s.NAS.Tenant, s.NAS.Name, column.Text(s.NAS.Address), s.AcctSessionID}
 }
 
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
 	var place string // follows from the others
-	err := row.Scan(&s.SubscriberID, octetsColumn{&s.Class}, timeColumn{&s.UpdatedAt}, &s.SessionTime,
-		counterColumn{&s.InputOctets}, counterColumn{&s.OutputOctets}, counterColumn{&s.InputPackets}, counterColumn{&s.OutputPackets},
-		&s.TerminateCause, &s.CallingStationID, &s.NASPortID, octetsColumn{&s.CircuitID}, octetsColumn{&s.RemoteID},
-		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix}, &s.InnerVLAN,
+	err := row.Scan(&s.SubscriberID, column.ReadOctets(&s.Class), column.ReadMicros(&s.UpdatedAt), &s.SessionTime,
+		column.ReadCounter(&s.InputOctets), column.ReadCounter(&s.OutputOctets), column.ReadCounter(&s.InputPackets), column.ReadCounter(&s.OutputPackets),
+		&s.TerminateCause, &s.CallingStationID, &s.NASPortID, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
+		column.ReadText(&s.FramedIPv4), column.ReadText(&s.FramedIPv6Address), column.ReadText(&s.FramedIPv6Prefix), column.ReadText(&s.DelegatedIPv6Prefix), &s.InnerVLAN,
 		&s.InterimInterval, &place,
-		timeColumn{&s.StartedAt}, timeColumn{&s.StoppedAt}, &s.UserName, &s.ServiceVLAN,
-		&s.ID, &s.NAS.Tenant, &s.NAS.Name, textColumn{&s.NAS.Address}, &s.AcctSessionID)
+		column.ReadMicros(&s.StartedAt), column.ReadMicros(&s.StoppedAt), &s.UserName, &s.ServiceVLAN,
+		&s.ID, &s.NAS.Tenant, &s.NAS.Name, column.ReadText(&s.NAS.Address), &s.AcctSessionID)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -90,7 +91,7 @@ func sessionConditions(filter store.SessionFilter) (where string, args []any) {
 	require(filter.ID != "", "id = ?", filter.ID)
 	require(filter.AcctSessionID != "", "acct_session_id = ?", filter.AcctSessionID)
 	require(filter.SubscriberID != "", "subscriber_id = ?", filter.SubscriberID)
-	require(filter.FramedIPv4.IsValid(), "framed_ipv4 = ?", text(filter.FramedIPv4))
+	require(filter.FramedIPv4.IsValid(), "framed_ipv4 = ?", column.Text(filter.FramedIPv4))
 	require(filter.VLAN != 0, "service_vlan = ?", int64(filter.VLAN))
 	if len(conditions) == 0 {
 		return "", nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"linegate"
+	"linegate/store/column"
 )
 
 // isStale holds for an open session that was silent for so many of its intervals
@@ -43,7 +44,7 @@ func (s *Store) MarkStale(ctx context.Context, now time.Time, intervals int) (ma
 
 // silent returns the sessions that were silent the longest.
 func (s *Store) silent(ctx context.Context, now time.Time, intervals int) (ids []string, err error) {
-	rows, err := s.lists.QueryContext(ctx, findStale, micros(now), intervals, staleAtATime)
+	rows, err := s.lists.QueryContext(ctx, findStale, column.Micros(now), intervals, staleAtATime)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -67,7 +68,7 @@ func (s *Store) closeSilent(ctx context.Context, ids []string, now time.Time, in
 	}
 	var marked int64
 	err = s.write(ctx, func(w *writing) (err error) {
-		marked, err = w.execCounted(markStale, micros(now), intervals, linegate.CauseStale, string(list))
+		marked, err = w.execCounted(markStale, column.Micros(now), intervals, linegate.CauseStale, string(list))
 		return err
 	})
 	return int(marked), err

@@ -6,6 +6,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // subscriberWritten are the columns of a subscriber's own state, as
@@ -40,14 +41,14 @@ func (s *Store) subscriberValues(sub *linegate.Subscriber) []any {
 	return []any{
 		sub.ID, sub.Tenant, linegate.ComparableUsername(sub.Username), sub.Username,
 		string(sub.Credential.Kind), credential, sub.Profile != nil,
-		[]byte(p.CircuitID), []byte(p.RemoteID), text(p.MAC), string(p.Option82Policy),
+		[]byte(p.CircuitID), []byte(p.RemoteID), column.Text(p.MAC), string(p.Option82Policy),
 		int64(p.ServiceVLAN), int64(p.InnerVLAN), p.QinQEnabled,
-		text(p.StaticIPv4), text(p.StaticIPv6), text(p.FramedIPv6Prefix), text(p.DelegatedIPv6Prefix), string(p.IPv6Mode),
+		column.Text(p.StaticIPv4), column.Text(p.StaticIPv6), column.Text(p.FramedIPv6Prefix), column.Text(p.DelegatedIPv6Prefix), string(p.IPv6Mode),
 		int64(p.Rate.DownloadKbps), int64(p.Rate.UploadKbps), string(sub.Status),
 		p.FramedPool, p.FramedIPv6Pool, p.DelegatedIPv6Pool, p.StatefulIPv6Pool,
-		seconds(p.SessionTimeout), seconds(p.AcctInterimInterval),
+		column.Seconds(p.SessionTimeout), column.Seconds(p.AcctInterimInterval),
 		int64(p.WalledGarden.ServiceVLAN), p.WalledGarden.FilterID, p.WalledGarden.Pool, int64(p.MaxSessions),
-		text(p.LineMatch), text(p.MoreLines), string(p.CheckVLAN), text(p.DNSServers), p.FilterID, text(p.ReplyAttributes),
+		column.Text(p.LineMatch), column.Text(p.MoreLines), string(p.CheckVLAN), column.Text(p.DNSServers), p.FilterID, column.Text(p.ReplyAttributes),
 		lineForm(p, p.CircuitID), sub.Revision,
 	}
 }
@@ -62,16 +63,16 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		hasProfile bool
 	)
 	err := row.Scan(&sub.ID, &sub.Tenant, &key, &sub.Username, &sub.Credential.Kind, &sealed, &hasProfile,
-		octetsColumn{&p.CircuitID}, octetsColumn{&p.RemoteID}, textColumn{&p.MAC}, &p.Option82Policy,
+		column.ReadOctets(&p.CircuitID), column.ReadOctets(&p.RemoteID), column.ReadText(&p.MAC), &p.Option82Policy,
 		&p.ServiceVLAN, &p.InnerVLAN, &p.QinQEnabled,
-		textColumn{&p.StaticIPv4}, textColumn{&p.StaticIPv6}, textColumn{&p.FramedIPv6Prefix}, textColumn{&p.DelegatedIPv6Prefix}, &p.IPv6Mode,
+		column.ReadText(&p.StaticIPv4), column.ReadText(&p.StaticIPv6), column.ReadText(&p.FramedIPv6Prefix), column.ReadText(&p.DelegatedIPv6Prefix), &p.IPv6Mode,
 		&p.Rate.DownloadKbps, &p.Rate.UploadKbps, &sub.Status,
 		&p.FramedPool, &p.FramedIPv6Pool, &p.DelegatedIPv6Pool, &p.StatefulIPv6Pool,
-		secondsColumn{&p.SessionTimeout}, secondsColumn{&p.AcctInterimInterval},
+		column.ReadSeconds(&p.SessionTimeout), column.ReadSeconds(&p.AcctInterimInterval),
 		&p.WalledGarden.ServiceVLAN, &p.WalledGarden.FilterID, &p.WalledGarden.Pool, &p.MaxSessions,
-		textColumn{&p.LineMatch}, textColumn{&p.MoreLines}, &p.CheckVLAN, textColumn{&p.DNSServers}, &p.FilterID, textColumn{&p.ReplyAttributes},
+		column.ReadText(&p.LineMatch), column.ReadText(&p.MoreLines), &p.CheckVLAN, column.ReadText(&p.DNSServers), &p.FilterID, column.ReadText(&p.ReplyAttributes),
 		&lineKey, &sub.Revision,
-		timeColumn{&sub.Validation.LastAt}, &sub.Validation.LastResult, &sub.Validation.MismatchCount)
+		column.ReadMicros(&sub.Validation.LastAt), &sub.Validation.LastResult, &sub.Validation.MismatchCount)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -181,7 +182,7 @@ const recordValidation = `UPDATE subscribers SET last_validated_at = max(last_va
 func (s *Store) RecordValidations(ctx context.Context, checks []store.ValidationRecord) error {
 	err := s.write(ctx, func(w *writing) error {
 		for _, check := range checks {
-			if err := w.exec(recordValidation, check.SubscriberID, micros(check.LastAt), string(check.LastResult), check.Mismatches); err != nil {
+			if err := w.exec(recordValidation, check.SubscriberID, column.Micros(check.LastAt), string(check.LastResult), check.Mismatches); err != nil {
 				return err
 			}
 		}

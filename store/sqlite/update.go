@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/column"
 )
 
 // update is a store.Tx: one Update under way.
@@ -137,18 +137,10 @@ func (u *update) PutSubscriber(given *linegate.Subscriber) (linegate.Outcome, er
 	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
 		return "", err
 	}
-	entry := linegate.AuditEntry{Kind: linegate.AuditSubscriber, Tenant: sub.Tenant, Name: sub.Username,
-		Changes: sub.Diff(old), Keys: sub.Keys()}
-	if old == nil {
-		sub.ID, entry.Outcome = store.NewID(), linegate.Created
-	} else {
-		sub.ID, entry.Outcome = old.ID, linegate.Changed
-		entry.Keys = unite(old.Keys(), entry.Keys)
-	}
-	if len(entry.Changes) == 0 {
+	entry := store.Replace(sub, old)
+	if entry.Outcome == linegate.Unchanged {
 		return linegate.Unchanged, nil
 	}
-	entry.ID = sub.ID
 	delete(u.seen, nameOf(sub.Tenant, sub.Username))
 	if sub.Revision, err = u.audit(entry); err != nil {
 		return "", err
@@ -181,16 +173,12 @@ func (u *update) DeleteSubscriber(tenant, username string) error {
 		return err
 	}
 	err = u.w.exec(`UPDATE subscribers SET deleted_at = ?, revision = ?, credential_kind = '', credential = x'' WHERE id = ?`,
-		micros(u.store.now()), revision, old.ID)
+		column.Micros(u.store.now()), revision, old.ID)
+	if err == nil {
+		err = u.w.exec(deleteLines, old.ID)
+	}
 	if err != nil {
 		return fmt.Errorf("subscriber %q: %w", username, err)
 	}
 	return nil
-}
-
-// unite returns the keys of both lists, each once.
-func unite(before, after []linegate.Key) []linegate.Key {
-	keys := slices.Concat(before, after)
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }

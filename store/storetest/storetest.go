@@ -20,6 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 	for name, test := range map[string]func(t *testing.T, e engine){
 		"subscribers":              testSubscribers,
 		"lookups":                  testLookups,
+		"lines":                    testLines,
 		"tenants stay apart":       testTenants,
 		"nas":                      testNAS,
 		"learned nas":              testLearnNAS,

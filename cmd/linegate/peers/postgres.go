@@ -3,36 +3,33 @@ package peers
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
+
+	"linegate/store/postgres/installed"
 )
 
 // startPostgres makes a private cluster in the folder, with PostgreSQL's own
 // settings but for the number of connections, and starts it; close ends it.
 func (s *stage) startPostgres(ctx context.Context, folder string) (*program, error) {
-	binaries, err := postgresBinaries()
+	binaries, err := installed.Programs()
 	if err != nil {
 		return nil, err
 	}
-	owner, err := postgresOwner()
+	owner, err := installed.Owner()
 	if err != nil {
 		return nil, err
 	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, err
 	}
-	if owner != nil {
-		if err := os.Chown(folder, int(owner.Uid), int(owner.Gid)); err != nil {
-			return nil, err
-		}
+	if err := installed.GiveAway(folder, owner); err != nil {
+		return nil, err
 	}
 	initdb := exec.CommandContext(ctx, filepath.Join(binaries, "initdb"), "-D", filepath.Join(folder, "data"),
 		"-U", databaseUser, "-A", "trust", "-E", "UTF8", "--no-locale")
@@ -79,41 +76,4 @@ func psql(ctx context.Context, database *program, commands ...string) error {
 		return fmt.Errorf("psql: %w: %s", err, bytes.TrimSpace(said))
 	}
 	return nil
-}
-
-// postgresBinaries is the folder of the newest PostgreSQL that Debian has installed,
-// or of the initdb that is found first.
-func postgresBinaries() (string, error) {
-	debian, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil {
-		return "", err
-	}
-	slices.SortFunc(debian, func(a, b string) int { return postgresVersion(a) - postgresVersion(b) })
-	if len(debian) > 0 {
-		return filepath.Dir(debian[len(debian)-1]), nil
-	}
-	found, err := exec.LookPath("initdb")
-	if err != nil {
-		return "", errors.New("PostgreSQL is not installed: there is no initdb in /usr/lib/postgresql/*/bin nor in PATH")
-	}
-	return filepath.Dir(found), nil
-}
-
-func postgresVersion(path string) int {
-	version, _ := strconv.Atoi(strings.Split(path, "/")[4])
-	return version
-}
-
-// postgresOwner is who runs PostgreSQL, which refuses root; nil: who runs this.
-func postgresOwner() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	account, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, fmt.Errorf("PostgreSQL does not run as root: %w", err)
-	}
-	uid, errUID := strconv.ParseUint(account.Uid, 10, 32)
-	gid, errGID := strconv.ParseUint(account.Gid, 10, 32)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(errUID, errGID)
 }

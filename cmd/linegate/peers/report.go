@@ -12,6 +12,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"linegate/store/postgres/installed"
 )
 
 // Report is what a run came to.
@@ -250,7 +252,7 @@ func versions(ctx context.Context, linegate string) (lines []string) {
 	if path, err := freeRADIUSBinary(); err == nil {
 		ask("FreeRADIUS", path, "-v")
 	}
-	if folder, err := postgresBinaries(); err == nil {
+	if folder, err := installed.Programs(); err == nil {
 		ask("PostgreSQL", folder+"/postgres", "--version")
 	}
 	ask("kernel", "uname", "-sr")

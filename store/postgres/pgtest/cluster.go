@@ -8,12 +8,12 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"linegate/store/postgres/installed"
 )
 
 // cluster is a PostgreSQL in a temporary folder.
@@ -28,7 +28,7 @@ type cluster struct {
 
 // newCluster makes a cluster and starts it.
 func newCluster(durable bool) (*cluster, error) {
-	binaries, err := findBinaries()
+	binaries, err := installed.Programs()
 	if err != nil {
 		return nil, err
 	}
@@ -46,30 +46,6 @@ func newCluster(durable bool) (*cluster, error) {
 	return c, nil
 }
 
-// findBinaries returns the folder with initdb, pg_ctl and postgres.
-func findBinaries() (string, error) {
-	var folders []string
-	if path, err := exec.LookPath("initdb"); err == nil {
-		if path, err = filepath.EvalSymlinks(path); err == nil {
-			folders = append(folders, filepath.Dir(path))
-		}
-	}
-	if folder, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
-		folders = append(folders, string(bytes.TrimSpace(folder)))
-	}
-	debian, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil {
-		return "", err
-	}
-	slices.Reverse(debian)
-	for _, folder := range append(folders, debian...) {
-		if _, err := os.Stat(filepath.Join(folder, "pg_ctl")); err == nil {
-			return folder, nil
-		}
-	}
-	return "", errors.New("initdb and pg_ctl are neither in PATH nor where pg_config or Debian have them")
-}
-
 // prepare makes the folder with an empty cluster in it.
 func (c *cluster) prepare() (err error) {
 	if c.folder, err = os.MkdirTemp("", "linegate-pg-"); err != nil {
@@ -78,33 +54,16 @@ func (c *cluster) prepare() (err error) {
 	if err := c.watch(); err != nil {
 		return err
 	}
-	if os.Geteuid() == 0 { // initdb refuses root
-		if err := c.giveAway("postgres"); err != nil {
-			return err
-		}
+	if c.owner, err = installed.Owner(); err != nil {
+		return err
+	}
+	if err := installed.GiveAway(c.folder, c.owner); err != nil {
+		return err
 	}
 	if c.port, err = freePort(); err != nil {
 		return err
 	}
 	return c.run("initdb", "-D", c.data(), "-U", "linegate", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-}
-
-// giveAway makes the folder and the processes a user's.
-func (c *cluster) giveAway(name string) error {
-	owner, err := user.Lookup(name)
-	if err != nil {
-		return err
-	}
-	uid, err := strconv.ParseUint(owner.Uid, 10, 32)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.ParseUint(owner.Gid, 10, 32)
-	if err != nil {
-		return err
-	}
-	c.owner = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(c.folder, int(uid), int(gid))
 }
 
 func freePort() (int, error) {
