@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"linegate"
@@ -32,8 +33,18 @@ func (s *Store) CountAccounting(ctx context.Context) (count int, err error) {
 // books is the booking.Engine of one transaction; SQLite has one at a time.
 type books struct{ w *writing }
 
-const sessionsByName = selectSession + `WHERE tenant = ? AND nas = ? AND nas_address = ? AND acct_session_id = ? ` +
-	`ORDER BY started_at DESC LIMIT ?`
+// sessionsByName has its limit written out: SQLite would prepare it anew with each
+// value that is bound there.
+var sessionsByName = selectSession + `WHERE tenant = ? AND nas = ? AND nas_address = ? AND acct_session_id = ? ` +
+	`ORDER BY started_at DESC LIMIT ` + strconv.Itoa(booking.PageSize)
+
+const recordedAt = `SELECT at FROM accounting_events WHERE record_key = ?`
+
+// accountingStatements are those that nearly every batch needs.
+func accountingStatements() []string {
+	return []string{sessionsByName, recordedAt, insertInto("accounting_events", eventColumns), releasePlace,
+		insertInto("sessions", sessionColumns), updateByID("sessions", sessionCounted), updateByID("sessions", sessionCounted+`, `+sessionIndexed)}
+}
 
 // Sessions implements booking.Engine.
 func (b books) Sessions(names []booking.Name) (sessions []*linegate.Session, err error) {
@@ -42,7 +53,7 @@ func (b books) Sessions(names []booking.Name) (sessions []*linegate.Session, err
 			session, err := scanSession(row)
 			sessions = append(sessions, session)
 			return err
-		}, name.NAS.Tenant, name.NAS.Name, column.Text(name.NAS.Address), name.AcctSessionID, booking.PageSize)
+		}, name.NAS.Tenant, name.NAS.Name, column.Text(name.NAS.Address), name.AcctSessionID)
 		if err != nil {
 			return nil, fmt.Errorf("sessions of %q: %w", name.AcctSessionID, err)
 		}
@@ -55,7 +66,7 @@ func (b books) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error) {
 	recorded := make(map[booking.Key]time.Time)
 	for _, key := range keys {
 		var at time.Time
-		err := b.w.row(`SELECT at FROM accounting_events WHERE record_key = ?`,
+		err := b.w.row(recordedAt,
 			func(row scanner) error { return row.Scan(column.ReadMicros(&at)) }, key[:])
 		switch {
 		case err == nil:
@@ -78,8 +89,9 @@ const (
 
 // Write implements booking.Engine.
 func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error {
+	insert := insertInto("accounting_events", eventColumns)
 	for i := range entries {
-		if err := b.w.exec(insertInto("accounting_events", eventColumns), eventValues(&entries[i])...); err != nil {
+		if err := b.w.exec(insert, eventValues(&entries[i])...); err != nil {
 			return fmt.Errorf("event of session %s: %w", entries[i].SessionID, err)
 		}
 	}
@@ -113,8 +125,10 @@ func (b books) put(s *booking.Session) error {
 	values := sessionCountedValues(&s.Session)
 	switch {
 	case s.IsNew():
-		if err := b.w.exec(releasePlace, s.SubscriberID, s.Place()); err != nil {
-			return err
+		if s.SubscriberID != "" {
+			if err := b.w.exec(releasePlace, s.SubscriberID, s.Place()); err != nil {
+				return err
+			}
 		}
 		values = slices.Concat(values, sessionIndexedValues(&s.Session), sessionNamedValues(&s.Session))
 		return b.w.exec(insertInto("sessions", sessionColumns), values...)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"linegate"
@@ -58,12 +59,11 @@ func scanSession(row scanner) (*linegate.Session, error) {
 // EachSession implements store.Engine.
 func (s *Store) EachSession(ctx context.Context, filter store.SessionFilter, fn func(*linegate.Session) error) error {
 	where, args := sessionConditions(filter)
-	query := selectSession + where + ` ORDER BY started_at DESC, rowid DESC LIMIT ?`
-	limit := filter.Limit
-	if limit <= 0 {
-		limit = -1 // SQLite's "no limit"
+	query := selectSession + where + ` ORDER BY started_at DESC, rowid DESC`
+	if filter.Limit > 0 {
+		query += ` LIMIT ` + strconv.Itoa(filter.Limit) // bound, it would have SQLite prepare the query twice
 	}
-	rows, err := s.lists.QueryContext(ctx, query, append(args, limit)...)
+	rows, err := s.lists.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("list of sessions: %w", fail(err))
 	}

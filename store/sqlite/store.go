@@ -50,6 +50,7 @@ type Store struct {
 	bySubscriberKey map[linegate.Identity]*sql.Stmt
 	feed            *sql.Stmt
 	revision        *sql.Stmt
+	accounting      map[string]*sql.Stmt // statements of every batch, on the writer's connection
 
 	changed  broadcast
 	followed atomic.Int64 // the revision that Feed last handed out; -1: none yet
@@ -156,8 +157,16 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 	if s.feed, err = s.lookups.PrepareContext(ctx, feedQuery); err != nil {
 		return fail(err)
 	}
-	s.revision, err = s.lookups.PrepareContext(ctx, revisionQuery)
-	return fail(err)
+	if s.revision, err = s.lookups.PrepareContext(ctx, revisionQuery); err != nil {
+		return fail(err)
+	}
+	s.accounting = make(map[string]*sql.Stmt)
+	for _, query := range accountingStatements() {
+		if s.accounting[query], err = s.writer.PrepareContext(ctx, query); err != nil {
+			return fail(err)
+		}
+	}
+	return nil
 }
 
 // Close closes the database; what waits in Changed returns.

@@ -12,6 +12,7 @@ import (
 type writing struct {
 	ctx        context.Context
 	tx         *sql.Tx
+	prepared   map[string]*sql.Stmt // of the store
 	statements map[string]*sql.Stmt
 	failed     error // the first statement that failed; the transaction can't commit any more
 }
@@ -24,7 +25,7 @@ func (s *Store) write(ctx context.Context, fn func(*writing) error) (err error) 
 		return fmt.Errorf("begin: %w", fail(err))
 	}
 	defer tx.Rollback() // does nothing after Commit
-	w := &writing{ctx: context.WithoutCancel(ctx), tx: tx, statements: make(map[string]*sql.Stmt)}
+	w := &writing{ctx: context.WithoutCancel(ctx), tx: tx, prepared: s.accounting, statements: make(map[string]*sql.Stmt)}
 	if err := fn(w); err != nil {
 		return err
 	}
@@ -37,17 +38,18 @@ func (s *Store) write(ctx context.Context, fn func(*writing) error) (err error) 
 	return nil
 }
 
-// statement prepares a query once in the transaction.
-func (w *writing) statement(query string) (*sql.Stmt, error) {
-	if prepared := w.statements[query]; prepared != nil {
-		return prepared, nil
+// statement prepares a query once in the transaction, unless the store has.
+func (w *writing) statement(query string) (statement *sql.Stmt, err error) {
+	if statement := w.statements[query]; statement != nil {
+		return statement, nil
 	}
-	prepared, err := w.tx.PrepareContext(w.ctx, query)
-	if err != nil {
+	if prepared := w.prepared[query]; prepared != nil {
+		statement = w.tx.StmtContext(w.ctx, prepared)
+	} else if statement, err = w.tx.PrepareContext(w.ctx, query); err != nil {
 		return nil, w.fail(err)
 	}
-	w.statements[query] = prepared
-	return prepared, nil
+	w.statements[query] = statement
+	return statement, nil
 }
 
 // fail puts an error in Linegate's words and keeps the transaction from
