@@ -150,12 +150,10 @@ const (
 		`DELETE FROM admissions a USING taken WHERE a.subscriber_id = taken.subscriber_id AND a.place = taken.place`
 )
 
-// Write implements booking.Engine.
+// Write implements booking.Engine. New rows are copied, which costs both sides a third
+// less than an INSERT.
 func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error {
-	var events, created, changed, places [][]any
-	for i := range entries {
-		events = append(events, eventValues(&entries[i]))
-	}
+	var created, changed, places [][]any
 	for _, s := range sessions {
 		if !s.IsNew() {
 			changed = append(changed, append(sessionChangingValues(&s.Session), s.ID))
@@ -166,13 +164,14 @@ func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error
 			places = append(places, []any{told(s.SubscriberID), told(s.Place())})
 		}
 	}
+	event := func(i int) []any { return eventValues(&entries[i]) }
+	if err := b.w.copyIn("accounting_events", eventColumns, len(entries), event); err != nil {
+		return err
+	}
+	if err := b.w.copyIn("sessions", sessionColumns, len(created), func(i int) []any { return created[i] }); err != nil {
+		return err
+	}
 	var statements []statement
-	if len(events) > 0 {
-		statements = append(statements, insertRows("accounting_events", eventColumns, events))
-	}
-	if len(created) > 0 {
-		statements = append(statements, insertRows("sessions", sessionColumns, created))
-	}
 	if len(changed) > 0 {
 		statements = append(statements, updateRows("sessions", sessionChanging, changed))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -135,6 +136,18 @@ func (w *writing) each(scan func(scanner) error, query string, args ...any) erro
 		}
 	}
 	if err := rows.Err(); err != nil {
+		return w.fail(err)
+	}
+	return nil
+}
+
+// copyIn adds so many rows to a table; row gives the values of each.
+func (w *writing) copyIn(table, columns string, rows int, row func(int) []any) error {
+	if rows == 0 {
+		return nil
+	}
+	source := pgx.CopyFromSlice(rows, func(i int) ([]any, error) { return row(i), nil })
+	if _, err := w.tx.CopyFrom(w.ctx, pgx.Identifier{table}, strings.Split(columns, ", "), source); err != nil {
 		return w.fail(err)
 	}
 	return nil
