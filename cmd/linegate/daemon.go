@@ -243,6 +243,18 @@ func (d *daemon) serveHTTP(ctx context.Context, handler http.Handler) {
 // again.
 const retryInterval = time.Second
 
+// tellFilled says how many subscribers memory took: those for whom there is no room
+// are asked of the store, and unknown while that is away.
+func (d *daemon) tellFilled(took time.Duration) {
+	stats := d.cache.Stats()
+	if stats.LeftOut == 0 {
+		d.logger.Info("all subscribers are in memory", "keys", stats.Keys, "octets", stats.Octets, "took", took.String())
+		return
+	}
+	d.logger.Warn("not all subscribers are in memory: those left out wait for the store, and get no answer while it is away; raise cache.max_bytes",
+		"left_out", stats.LeftOut, "octets", stats.Octets, "max_bytes", d.cfg.Cache.MaxBytes, "took", took.String())
+}
+
 // fillAndFollow loads all subscribers into memory and then follows every change.
 // Until it is through, requests are answered from the store one by one.
 func (d *daemon) fillAndFollow(ctx context.Context) {
@@ -254,7 +266,7 @@ func (d *daemon) fillAndFollow(ctx context.Context) {
 		if err == nil {
 			close(d.filled)
 			debug.FreeOSMemory() // reading them took twice what stays
-			d.logger.Info("all subscribers are in memory", "keys", d.cache.Stats().Keys, "took", time.Since(began).String())
+			d.tellFilled(time.Since(began))
 			break
 		}
 		if ctx.Err() == nil {

@@ -76,9 +76,9 @@ const (
 	// reloadQueue is how many keys wait for their reload at most: those of a change
 	// of 170,000 subscribers. Keys beyond are loaded when somebody asks.
 	reloadQueue = 1 << 19
-	// octetsPerCounter sizes the table's frequency sketch: several counters for
-	// every entry that fits, about 3 % of MaxBytes.
-	octetsPerCounter = 128
+	// octetsPerCounter sizes the table's frequency sketch: one or two counters for
+	// every entry that fits, about 2 % of MaxBytes.
+	octetsPerCounter = 256
 	// touchEvery is the share of finds that the table learns of, to tell what is in
 	// use: one in so many shows that as well as all.
 	touchEvery = 8
@@ -118,6 +118,7 @@ type Cache struct {
 	// validFrom is the age before which nothing that was loaded counts any more.
 	validFrom      atomic.Int64
 	reloadsDropped atomic.Uint64
+	leftOut        atomic.Int64 // subscribers for whom Warm found no room
 
 	away    atomic.Bool  // the last attempt to read the feed failed
 	heardAt atomic.Int64 // age of the cache when the store was last heard of

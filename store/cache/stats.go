@@ -12,6 +12,7 @@ type Stats struct {
 	LoadErrors      uint64 // of them failed
 	ReloadsDropped  uint64 // keys not loaded again by themselves, as too many waited
 
+	LeftOut  int64 // subscribers for whom there was no room when memory was filled
 	Octets   int64 // that entries take, by estimate
 	Keys     int64 // known to exist, those of the deleted since the start included
 	Reloads  int   // keys that wait to be loaded again
@@ -30,6 +31,7 @@ type counts struct {
 func (c *Cache) Stats() Stats {
 	stats := Stats{
 		ReloadsDropped: c.reloadsDropped.Load(),
+		LeftOut:        c.leftOut.Load(),
 		Octets:         c.table.MaxCost() - c.table.RemainingCost(),
 		Reloads:        len(c.reload),
 		Revision:       c.position.Load(),

@@ -76,6 +76,7 @@ type scan struct {
 	filter  *filter
 	entries []*entry // as many as the table has room for
 	octets  int64
+	leftOut int64
 	shared  map[linegate.Key]bool // keys seen twice, and the filter's few errors
 }
 
@@ -95,6 +96,8 @@ func (s *scan) take(subscriber *linegate.Subscriber) error {
 	if octets := e.cost(len(keys)); s.octets+octets <= s.cache.options.MaxBytes {
 		s.entries = append(s.entries, e)
 		s.octets += octets
+	} else {
+		s.leftOut++
 	}
 	return nil
 }
@@ -118,4 +121,5 @@ func (s *scan) fillTable() {
 		}
 	}
 	c.table.Wait()
+	c.leftOut.Store(s.leftOut)
 }

@@ -86,6 +86,7 @@ func TestWarmKeepsWithinItsMemoryAndStillKnowsAllKeys(t *testing.T) {
 	assert.LessOrEqual(t, stats.Octets, int64(1<<20))
 	assert.Greater(t, stats.Octets, int64(1<<20)*9/10)
 	assert.InDelta(t, 20_000, stats.Keys, 20)
+	assert.Greater(t, stats.LeftOut, int64(1000))
 	assert.False(t, b.knows(nameKey(4999)), "exists, but has no room")
 	assert.NotNil(t, b.load(nameKey(4999)).Subscriber)
 }

@@ -92,7 +92,7 @@ func serverKeys() []Key {
 			}),
 		key("dialects", "", "a folder (default: none)", "dialects of your own as NAME.yaml, which take the place of shipped ones, and a file named dictionary with more attributes",
 			func(c *Config, text string) bool { c.Dialects = text; return true }),
-		key("cache.max_bytes", "256MiB", "1MiB to 1TiB, as octets or with KiB, MiB, GiB, TiB", "memory for subscribers held in front of the store",
+		key("cache.max_bytes", "512MiB", "1MiB to 1TiB, as octets or with KiB, MiB, GiB, TiB", "memory for subscribers held in front of the store",
 			func(c *Config, text string) (ok bool) {
 				c.Cache.MaxBytes, ok = octets(text, 1<<20, 1<<40)
 				return ok

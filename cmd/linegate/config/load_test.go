@@ -55,7 +55,7 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, Log{Level: slog.LevelInfo, Option82Validation: LogUnmatched}, none.Log)
 	assert.Equal(t, linegate.Settings{NoProfile: linegate.NoProfileAccept, AcctInterimInterval: 600}, none.Policy)
 	assert.EqualValues(t, 32473, none.VendorPEN)
-	assert.Equal(t, Cache{MaxBytes: 256 << 20, NegativeTTL: 10 * time.Second}, none.Cache)
+	assert.Equal(t, Cache{MaxBytes: 512 << 20, NegativeTTL: 10 * time.Second}, none.Cache)
 	assert.Equal(t, 5*time.Second, none.Auth.ReplyCacheTTL)
 	assert.Equal(t, 4096, none.Auth.Pending)
 	assert.Positive(t, none.Auth.Sockets)
