@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
-	"layeh.com/radius/rfc2759"
-	"layeh.com/radius/rfc3079"
 
 	"linegate"
 )
@@ -50,51 +47,13 @@ func knows(request *linegate.Request, password string) bool {
 	case linegate.MethodCHAP:
 		want := linegate.CHAPResponse(proof.ID, password, proof.Challenge)
 		return equal(proof.Response, want[:])
-	case linegate.MethodMSCHAPv1:
-		hash, err := ntHash(password)
-		return err == nil && len(proof.Challenge) == 8 &&
-			equal(proof.Response, rfc2759.ChallengeResponse(proof.Challenge, hash))
-	case linegate.MethodMSCHAPv2:
-		if len(proof.Challenge) != 16 || len(proof.PeerChallenge) != 16 {
-			return false
-		}
-		want, err := rfc2759.GenerateNTResponse(proof.Challenge, proof.PeerChallenge, peerName(request), []byte(password))
-		return err == nil && equal(proof.Response, want)
+	case linegate.MethodMSCHAPv1, linegate.MethodMSCHAPv2:
+		return knowsMSCHAP(request, password)
 	}
 	return false
 }
 
 func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
-
-func ntHash(password string) ([]byte, error) {
-	wide, err := rfc2759.ToUTF16([]byte(password))
-	if err != nil {
-		return nil, fmt.Errorf("password: as UTF-16: %w", err)
-	}
-	return rfc2759.NTPasswordHash(wide), nil
-}
-
-// peerName is the User-Name as the client hashed it: without a domain in front
-// (RFC 2759 section 4).
-func peerName(request *linegate.Request) []byte {
-	return request.UserName[bytes.LastIndexByte(request.UserName, '\\')+1:]
-}
-
-// mschap2Reply is what proves to the client that the server knows the password
-// too, and the keys of its encryption. The proof has been verified before.
-func mschap2Reply(request *linegate.Request, password string) linegate.MSCHAP2Reply {
-	proof := request.Proof
-	success, err := rfc2759.GenerateAuthenticatorResponse(proof.Challenge, proof.PeerChallenge, proof.Response, peerName(request), []byte(password))
-	if err != nil {
-		return linegate.MSCHAP2Reply{}
-	}
-	reply := linegate.MSCHAP2Reply{Success: success}
-	send, _ := rfc3079.MakeKey(proof.Response, []byte(password), true)
-	receive, _ := rfc3079.MakeKey(proof.Response, []byte(password), false)
-	copy(reply.SendKey[:], send)
-	copy(reply.RecvKey[:], receive)
-	return reply
-}
 
 // NeedsHash reports whether Decide needs the verdict of VerifyHash, which takes
 // too long to be given on a socket's loop.
