@@ -3,6 +3,7 @@ package cache
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -48,10 +49,12 @@ func pack(s *linegate.Subscriber) packed {
 	w := writer{make([]byte, 0, 256)}
 	has := presence(s.Profile)
 	w.number(has)
-	w.texts(s.ID, s.Tenant, s.Username, string(s.Credential.Kind), s.Credential.Value.Reveal(), string(s.Status))
+	w.texts(s.ID, s.Tenant, s.Username, s.Credential.Value.Reveal())
+	w.words(string(s.Credential.Kind), string(s.Status))
 	w.number(uint64(s.Revision))
 	if p := s.Profile; p != nil {
-		w.texts(string(p.CircuitID), string(p.RemoteID), string(p.Option82Policy), string(p.IPv6Mode))
+		w.texts(string(p.CircuitID), string(p.RemoteID))
+		w.words(string(p.Option82Policy), string(p.IPv6Mode))
 		w.profile(p, has)
 	}
 	return packed(w.octets)
@@ -84,15 +87,14 @@ func unpack(from packed, room *linegate.Room) *linegate.Subscriber {
 	has := r.number()
 	s := &room.Subscriber
 	*s = linegate.Subscriber{}
-	s.ID, s.Tenant, s.Username = r.text(), r.text(), r.text()
-	s.Credential.Kind, s.Credential.Value = linegate.CredentialKind(r.text()), linegate.Secret(r.text())
-	s.Status = linegate.SubscriberStatus(r.text())
+	s.ID, s.Tenant, s.Username, s.Credential.Value = r.text(), r.text(), r.text(), linegate.Secret(r.text())
+	s.Credential.Kind, s.Status = linegate.CredentialKind(r.word()), linegate.SubscriberStatus(r.word())
 	s.Revision = int64(r.number())
 	if has&hasProfile != 0 {
 		p := &room.Profile
 		*p, s.Profile = linegate.NetworkProfile{}, p
 		p.CircuitID, p.RemoteID = linegate.Octets(r.text()), linegate.Octets(r.text())
-		p.Option82Policy, p.IPv6Mode = linegate.Option82Policy(r.text()), linegate.IPv6AssignmentMode(r.text())
+		p.Option82Policy, p.IPv6Mode = linegate.Option82Policy(r.word()), linegate.IPv6AssignmentMode(r.word())
 		r.profile(p, has, room)
 	}
 	return s
@@ -190,8 +192,29 @@ func (r *reader) profile(p *linegate.NetworkProfile, has uint64, room *linegate.
 		FilterID: r.textIf(has & hasWalledGarden), Pool: r.textIf(has & hasWalledGarden)}
 }
 
+// words are texts of closed lists, each kept as its place among them.
+var words = []string{
+	"", string(linegate.CredentialCleartext), string(linegate.CredentialBcrypt), string(linegate.CredentialArgon2id),
+	string(linegate.StatusActive), string(linegate.StatusSuspended), string(linegate.StatusTerminated),
+	string(linegate.Option82Enforce), string(linegate.Option82Log), string(linegate.Option82Ignore),
+	string(linegate.IPv6None), string(linegate.IPv6SLAAC), string(linegate.IPv6Stateful), string(linegate.IPv6PD), string(linegate.IPv6DualStack),
+}
+
 // writer appends fields: numbers as varints, texts and addresses after their length.
 type writer struct{ octets []byte }
+
+// words writes texts of closed lists; one that is in none stands after their number.
+func (w *writer) words(values ...string) {
+	for _, value := range values {
+		place := slices.Index(words, value)
+		if place < 0 {
+			w.number(uint64(len(words)))
+			w.texts(value)
+			continue
+		}
+		w.number(uint64(place))
+	}
+}
 
 func (w *writer) number(value uint64) { w.octets = binary.AppendUvarint(w.octets, value) }
 
@@ -247,6 +270,13 @@ func (r *reader) take(count int) string {
 	taken := r.octets[:count]
 	r.octets = r.octets[count:]
 	return taken
+}
+
+func (r *reader) word() string {
+	if place := r.number(); place < uint64(len(words)) {
+		return words[place]
+	}
+	return r.text()
 }
 
 func (r *reader) text() string { return r.take(int(r.number())) }
