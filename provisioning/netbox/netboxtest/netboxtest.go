@@ -5,8 +5,10 @@
 package netboxtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"linegate/provisioning/peertest"
 )
 
 // Tokens that a server takes: one of each version.
@@ -25,6 +29,7 @@ const (
 
 // Server is a NetBox in memory. Its fields may be changed before the first request.
 type Server struct {
+	peertest.Faults
 	Version [3]int
 	// Before sees every request first; when it returns true it has answered.
 	Before func(http.ResponseWriter, *http.Request) bool
@@ -96,6 +101,22 @@ func (s *Server) Objects() int {
 	return count
 }
 
+// Shown are all objects but the parents, in words: what they are, their status,
+// and the key and the owner that they have under the names of custom fields.
+func (s *Server) Shown(key, owner string) (words []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, objects := range []map[int64]*object{s.ips, s.prefixes} {
+		for _, o := range objects {
+			if o.status != "container" {
+				words = append(words, fmt.Sprintf("%s %s, key %v, of %v", o.prefix, o.status, o.custom[key], o.custom[owner]))
+			}
+		}
+	}
+	slices.Sort(words)
+	return words
+}
+
 // Add puts an address there that nobody allocated, with custom fields.
 func (s *Server) Add(address netip.Prefix, custom map[string]any) int64 {
 	s.mu.Lock()
@@ -140,31 +161,51 @@ type recorder struct {
 	status int
 	header http.Header
 	body   any
+	text   []byte // the body as it is sent
 }
 
 // ServeHTTP answers as NetBox.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	if s.Before != nil && s.Before(w, r) {
 		return
 	}
-	answer, after := s.answer(r)
-	if after != nil && after(w, r) {
-		return
-	}
+	s.Serve(w, r, func() func(http.ResponseWriter) {
+		answer, after := s.answer(r)
+		return func(w http.ResponseWriter) {
+			if after == nil || !after(w, r) {
+				s.write(w, answer)
+			}
+		}
+	})
+}
+
+func (s *Server) write(w http.ResponseWriter, answer recorder) {
 	maps.Copy(w.Header(), answer.header)
 	w.Header().Set("API-Version", fmt.Sprintf("%d.%d", s.Version[0], s.Version[1]))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(answer.status)
-	if answer.body != nil {
-		_ = json.NewEncoder(w).Encode(answer.body)
-	}
+	_, _ = w.Write(answer.text)
 }
 
-// answer carries a request out. Who is to see it afterwards may change meanwhile.
+// answer carries a request out. Who is to see it afterwards may change meanwhile,
+// and so may the objects that the answer shows.
 func (s *Server) answer(r *http.Request) (recorder, func(http.ResponseWriter, *http.Request) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.carryOut(r), s.After
+	answer := s.carryOut(r)
+	if answer.body == nil {
+		return answer, s.After
+	}
+	var err error
+	if answer.text, err = json.Marshal(answer.body); err != nil {
+		return recorder{status: http.StatusInternalServerError}, s.After
+	}
+	return answer, s.After
 }
 
 func (s *Server) carryOut(r *http.Request) recorder {
