@@ -139,8 +139,8 @@ func mishaps(c course, first, last int, inTurn bool) (trials []trial) {
 
 // Every call of every workflow, to the store and to the systems, is refused, left
 // without an answer, and answered without the answer arriving, on the way forward and
-// on the way back: on PostgreSQL each call with each of the three, on SQLite each call
-// with one of them.
+// on the way back: on PostgreSQL each call with each of the three, on SQLite, which the
+// race detector makes slow, each call with one of them.
 func TestEveryMishapEndsDoneOrUndone(t *testing.T) {
 	for name, where := range map[string]func(*testing.T) place{"PostgreSQL": onPostgres, "SQLite": onSQLite} {
 		t.Run(name, func(t *testing.T) {

@@ -84,7 +84,10 @@ func (r *reality) settle(username string, limit time.Duration) *peers {
 	r.Cleanup(p.netbox.Close)
 	p.fixed = p.netbox.Add(netip.PrefixFrom(fixedAddress, 24), map[string]any{})
 	p.prepareCPE(username)
-	p.at = endpoints{Backend: r.Backend, NetBox: p.netbox.URL(), GenieACS: p.acs.URL(), Call: limit}
+	p.at = endpoints{
+		Backend: r.Backend, NetBox: p.netbox.URL(), Token: netboxtest.Token1, IPv4: ipv4Pool, Prefixes: prefixPool,
+		GenieACS: p.acs.URL(), Call: limit,
+	}
 	if r.Backend == voltha.BackendCore {
 		p.core = volthatest.StartCore(r.T, ticking())
 		p.at.VOLTHA = p.core.Address()
@@ -145,7 +148,10 @@ func (p *peers) begin(username string) {
 type endpoints struct {
 	Backend                  voltha.Backend
 	NetBox, VOLTHA, GenieACS string
+	Token                    string // of NetBox
+	IPv4, Prefixes           netip.Prefix
 	Call                     time.Duration
+	RealTime                 bool // VOLTHA takes its time
 }
 
 // clients are the real ones.
@@ -156,10 +162,8 @@ type clients struct {
 }
 
 func (e endpoints) connect() (*clients, error) {
-	addresses, err := netbox.New(netbox.Options{URL: e.NetBox, Token: netboxtest.Token1, Timeout: e.Call, Pools: []netbox.Pool{
-		{Slot: linegate.SlotIPv4, Prefix: ipv4Pool},
-		{Slot: linegate.SlotDelegatedPrefix, Prefix: prefixPool, Length: 56},
-	}})
+	pools := netBox{ipv4: e.IPv4, prefixes: e.Prefixes}.pools()
+	addresses, err := netbox.New(netbox.Options{URL: e.NetBox, Token: linegate.Secret(e.Token), Timeout: e.Call, Pools: pools})
 	if err != nil {
 		return nil, err
 	}
@@ -167,9 +171,11 @@ func (e endpoints) connect() (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	onu, err := voltha.Open(voltha.Config{
-		Backend: e.Backend, Address: e.VOLTHA, Call: e.Call, Poll: time.Millisecond, Settle: time.Nanosecond,
-	})
+	line := voltha.Config{Backend: e.Backend, Address: e.VOLTHA, Call: e.Call}
+	if !e.RealTime {
+		line.Poll, line.Settle = time.Millisecond, time.Nanosecond
+	}
+	onu, err := voltha.Open(line)
 	return &clients{addresses, onu, cpe}, err
 }
 

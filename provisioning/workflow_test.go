@@ -5,8 +5,6 @@ import (
 	cryptorand "crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -171,53 +169,23 @@ func TestAnEngineThatStopsLeavesItsOrdersToTheNext(t *testing.T) {
 	assert.Equal(t, linegate.StatusActive, b.subscriber("alice").Status)
 }
 
-// netBox is one for more orders than it has addresses.
-type netBox struct {
-	url   string
-	token linegate.Secret
-	pools []netbox.Pool
-	where func(*testing.T) place // of the orders
-}
-
 // eachNetBox runs a test against fakes of both kinds of answers, and against the real
-// server of LINEGATE_TEST_NETBOX_URL with the token of LINEGATE_TEST_NETBOX_TOKEN.
-func eachNetBox(t *testing.T, test func(*testing.T, netBox)) {
-	n := rand.IntN(1 << 15)
-	parents := []netip.Prefix{
-		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n >> 8), byte(n), 0}), 25), netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x::/48", n)),
-	}
-	pools := []netbox.Pool{{Slot: linegate.SlotIPv4, Prefix: parents[0]}, {Slot: linegate.SlotDelegatedPrefix, Prefix: parents[1], Length: 56}}
+// server that the environment names.
+func eachNetBox(t *testing.T, test func(*testing.T, place, netBox)) {
 	for version, where := range map[[3]int]func(*testing.T) place{{3, 0, 0}: onSQLite, {4, 7, 3}: onPostgres} {
 		t.Run(fmt.Sprintf("as version %d.%d.%d", version[0], version[1], version[2]), func(t *testing.T) {
 			t.Parallel()
-			server := netboxtest.New(version, parents...)
+			n := pooled("", netboxtest.Token1)
+			server := netboxtest.New(version, n.ipv4, n.prefixes)
 			t.Cleanup(server.Close)
-			test(t, netBox{server.URL(), netboxtest.Token1, pools, where})
+			n.url = server.URL()
+			test(t, where(t), n)
 			assert.Equal(t, 2*places, server.Objects(), "nothing leaked, with a key or without")
 		})
 	}
-	if url := os.Getenv("LINEGATE_TEST_NETBOX_URL"); url != "" {
-		t.Run("real", func(t *testing.T) {
-			real := netBox{url, linegate.Secret(os.Getenv("LINEGATE_TEST_NETBOX_TOKEN")), pools, onPostgres}
-			for _, parent := range parents {
-				real.makeParent(t, parent)
-			}
-			test(t, real)
-		})
+	if n, named := realOne(t); named {
+		t.Run("real", func(t *testing.T) { test(t, onPostgres(t), n) })
 	}
-}
-
-func (n netBox) makeParent(t *testing.T, parent netip.Prefix) {
-	t.Helper()
-	body := fmt.Sprintf(`{"prefix": %q, "status": "container"}`, parent)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url+"/api/ipam/prefixes/", strings.NewReader(body))
-	require.NoError(t, err)
-	request.Header.Set("Authorization", "Token "+n.token.Reveal())
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.Equal(t, http.StatusCreated, answer.StatusCode)
 }
 
 // places is how many addresses a /25 has for hosts.
@@ -225,11 +193,11 @@ const places = 126
 
 // The real client, and 200 orders at once on pools of which one has no room for all.
 func TestMoreOrdersThanAPoolHasAddressesLeakNothingInNetBox(t *testing.T) {
-	eachNetBox(t, func(t *testing.T, n netBox) {
+	eachNetBox(t, func(t *testing.T, where place, n netBox) {
 		// With a tag of its own nothing that others left is taken for a leak.
-		client, err := netbox.New(netbox.Options{URL: n.url, Token: n.token, Pools: n.pools, Tag: "linegate-" + strings.ToLower(cryptorand.Text())})
+		client, err := netbox.New(netbox.Options{URL: n.url, Token: n.token, Pools: n.pools(), Tag: "linegate-" + strings.ToLower(cryptorand.Text())})
 		require.NoError(t, err)
-		b := newBenchIn(t, n.where(t), newWorld(), func(o *Options) {
+		b := newBenchIn(t, where, newWorld(), func(o *Options) {
 			o.Addresses, o.Parallel = client, 8
 			o.Timing.Limits[inNetBox] = 2 * time.Minute
 		})
@@ -245,7 +213,7 @@ func TestMoreOrdersThanAPoolHasAddressesLeakNothingInNetBox(t *testing.T) {
 				given[standing.Result.IPv4] = true
 				continue
 			}
-			assert.Contains(t, standing.Result.Error, fmt.Sprintf("pool %s has no free address left", n.pools[0].Prefix))
+			assert.Contains(t, standing.Result.Error, fmt.Sprintf("pool %s has no free address left", n.ipv4))
 			assert.Nil(t, b.subscriber(username))
 		}
 		assert.Equal(t, map[linegate.OrderState]int{linegate.OrderDone: places, linegate.OrderUndone: orders - places}, states)
