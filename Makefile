@@ -69,7 +69,7 @@ soak: tools ## Harm the database and the servers under load for SOAK, and count 
 	@LINEGATE_SOAK=$(SOAK) go test $(RACE) -count=1 -timeout 0 -v -run TestNothingIsLostWhateverHappensToTheDatabase ./cmd/linegate
 
 test-peers: ## Tests against foreign systems that Debian does not package: a real NetBox, installed in var/peers
-	@testdata/peers/netbox.sh sh -ec 'go test -count=1 -timeout 20m -run /real ./provisioning/netbox; go test -count=1 -timeout 20m -run MoreOrders/real ./provisioning; go test -count=1 -timeout 20m -run AnOrder ./cmd/linegate'
+	@testdata/peers/netbox.sh sh -ec 'go test -count=1 -timeout 20m -run /real ./provisioning/netbox; go test -count=1 -timeout 20m -run "MoreOrders/real|Environment" ./provisioning; go test -count=1 -timeout 20m -run AnOrder ./cmd/linegate'
 
 fuzz: ## Run every fuzz target for FUZZTIME each
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file function; do \
