@@ -170,13 +170,15 @@ func (e errand) systems(host *rpc.Client) (handler, error) {
 
 // finish carries out one order, or what is left of it, and prints how it ended.
 func finish(ctx context.Context, engine *Engine, order linegate.Order) error {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
 	id, err := engine.Submit(ctx, order)
-	for err == nil {
-		var standing Standing
-		if standing, err = engine.Await(ctx, id); err == nil && standing.State != linegate.OrderStuck {
-			fmt.Println("ENDED", order.Username, standing.State)
-			return nil
-		}
+	if err != nil {
+		return err
+	}
+	standing, err := ending(ctx, engine, id)
+	if err == nil {
+		fmt.Println("ENDED", order.Username, standing.State)
 	}
 	return err
 }

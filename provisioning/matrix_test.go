@@ -1,10 +1,12 @@
 package provisioning
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -46,11 +48,30 @@ func (b *bench) all(usernames []string, order func(string) linegate.Order) map[s
 // settle waits until an order ended; one that is stuck goes on by itself.
 func (b *bench) settle(id string) Standing {
 	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), longest)
+	defer cancel()
+	standing, err := ending(ctx, b.engine, id)
+	require.NoError(b, err)
+	return standing
+}
+
+// longest is how long an order may take, beside hundreds of others.
+const longest = 5 * time.Minute
+
+// ending returns how an order stands when it ended.
+func ending(ctx context.Context, engine *Engine, id string) (Standing, error) {
+	stuck := ""
 	for {
-		standing, err := b.engine.Await(b.Context(), id)
-		require.NoError(b, err)
+		standing, err := engine.Await(ctx, id)
+		if err != nil {
+			return standing, fmt.Errorf("order %s has not ended, stuck at %q: %w", id, stuck, err)
+		}
 		if standing.State != linegate.OrderStuck {
-			return standing
+			return standing, nil
+		}
+		stuck = standing.Stuck
+		if ctx.Err() != nil {
+			return standing, fmt.Errorf("order %s has not ended, stuck at %q: %w", id, stuck, ctx.Err())
 		}
 	}
 }
