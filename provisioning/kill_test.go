@@ -195,26 +195,34 @@ func TestAKilledProcessGoesOnInTheRightDirection(t *testing.T) {
 			for _, c := range courses() {
 				t.Run(c.String(), func(t *testing.T) {
 					t.Parallel()
-					m, w := newMoody(), newWorld()
-					b := newBenchIn(t, where(t), w, m.adjust)
-					first, last := b.span(m, c)
-					var orders []killedOrder
-					for at := first; at <= last; at++ {
-						for i, what := range []mishap{killBefore, killAfter} {
-							if name == "SQLite" || i == at%2 {
-								orders = append(orders, killedOrder{c.user(fmt.Sprint("kill-", at, "-", i)), mood{At: at, Mishap: what, Poison: c.turn()}, nil})
-							}
-						}
-					}
-					host := &Host{world: w, killed: map[string]bool{}}
-					kills.Add(b.killIn(c, host, orders, &processes{program: program}))
-					for _, order := range orders {
-						assert.True(t, host.killed[order.Username], "%s: %s %d: it was killed", c, order.Mood.Mishap, order.Mood.At)
-					}
+					kills.Add(killAtCalls(t, program, c, where(t), name == "SQLite"))
 				})
 			}
 		})
 	}
+}
+
+// killAtCalls kills at the calls of a course, at both places or in turn, and returns
+// how often.
+func killAtCalls(t *testing.T, program string, c course, where place, both bool) int32 {
+	m, w := newMoody(), newWorld()
+	b := newBenchIn(t, where, w, m.adjust)
+	first, last := b.span(m, c)
+	var orders []killedOrder
+	for at := first; at <= last; at++ {
+		for i, what := range []mishap{killBefore, killAfter} {
+			if both || i == at%2 {
+				username := c.user(fmt.Sprint("kill-", at, "-", i))
+				orders = append(orders, killedOrder{Username: username, Mood: mood{At: at, Mishap: what, Poison: c.turn()}})
+			}
+		}
+	}
+	host := &Host{world: w, killed: map[string]bool{}}
+	kills := b.killIn(c, host, orders, &processes{program: program})
+	for _, order := range orders {
+		assert.True(t, host.killed[order.Username], "%s: %s %d: it was killed", c, order.Mood.Mishap, order.Mood.At)
+	}
+	return kills
 }
 
 // A process is killed as soon as a system got a request that changes something: the
@@ -224,39 +232,43 @@ func TestAKilledProcessFindsWhatItsRequestsDid(t *testing.T) {
 	var kills atomic.Int32
 	t.Cleanup(func() { t.Logf("%d kills", kills.Load()) })
 	for _, c := range courses() {
-		systems := wireMatrices()["newest systems"].systems[c.name]
-		if systems == nil {
+		if systems := wireMatrices()["newest systems"].systems[c.name]; systems != nil {
+			t.Run(c.String(), func(t *testing.T) {
+				t.Parallel()
+				kills.Add(killAtRequests(t, program, c, systems))
+			})
+		}
+	}
+}
+
+// killAtRequests kills at the requests of a course to some systems, and returns how
+// often.
+func killAtRequests(t *testing.T, program string, c course, systems []string) int32 {
+	m, r := newMoody(), newReality(t, newest)
+	b := newBenchIn(t, onPostgres(t), r, m.adjust)
+	running := &processes{program: program}
+	var orders []killedOrder
+	var inject []func()
+	for _, asked := range b.requests(m, r, c) {
+		if asked.reads() || !slices.Contains(systems, asked.system) {
 			continue
 		}
-		t.Run(c.String(), func(t *testing.T) {
-			t.Parallel()
-			m, r := newMoody(), newReality(t, newest)
-			b := newBenchIn(t, onPostgres(t), r, m.adjust)
-			running := &processes{program: program}
-			var orders []killedOrder
-			faults := map[string]func(){}
-			for _, asked := range b.requests(m, r, c) {
-				if asked.reads() || !slices.Contains(systems, asked.system) {
-					continue
-				}
-				username := c.user(fmt.Sprint("kill-", asked.system, "-", asked.at))
-				p := r.settle(username, unhurried)
-				orders = append(orders, killedOrder{username, mood{Poison: c.turn()}, &p.at})
-				faults[username] = func() {
-					p.begin(username)
-					p.faults()[asked.system].Inject(peertest.Fault{Skip: asked.at - 1, Do: running.kill})
-				}
-			}
-			running.ready = func() {
-				for _, inject := range faults {
-					inject()
-				}
-			}
-			killed := b.killIn(c, &Host{}, orders, running)
-			assert.Equal(t, int32(len(orders)), killed, "every request had its kill")
-			kills.Add(killed)
+		username := c.user(fmt.Sprint("kill-", asked.system, "-", asked.at))
+		p := r.settle(username, unhurried)
+		orders = append(orders, killedOrder{Username: username, Mood: mood{Poison: c.turn()}, Systems: &p.at})
+		inject = append(inject, func() {
+			p.begin(username)
+			p.faults()[asked.system].Inject(peertest.Fault{Skip: asked.at - 1, Do: running.kill})
 		})
 	}
+	running.ready = func() {
+		for _, one := range inject {
+			one()
+		}
+	}
+	kills := b.killIn(c, &Host{}, orders, running)
+	assert.Equal(t, int32(len(orders)), kills, "every request had its kill")
+	return kills
 }
 
 // buildChild builds this test again, without the race detector: a few hundred

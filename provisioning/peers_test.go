@@ -224,7 +224,7 @@ func (r *reality) of(name string) *peers {
 func (r *reality) handle(ctx context.Context, method string, a asked) (told, error) {
 	p := r.of(a.subject())
 	if p == nil {
-		return told{}, fmt.Errorf("%s of %s: %w", method, a.subject(), errNoPeers)
+		return told{}, fmt.Errorf("%s: %s has no systems: %w", method, a.subject(), linegate.ErrRefused)
 	}
 	return p.handle(ctx, method, a)
 }

@@ -3,7 +3,6 @@ package provisioning
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -184,5 +183,3 @@ func (b *bench) checkEnd(r records, p plot, username string, before trace, ended
 		b.Errorf("%s: it ended %s", label, ended)
 	}
 }
-
-var errNoPeers = errors.New("no systems are there for this subscriber")

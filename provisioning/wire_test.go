@@ -23,7 +23,7 @@ import (
 // The mishaps of this matrix happen to the requests of the real clients, and there
 // are several requests to a call of a workflow.
 
-const forbidden mishap = "refusal" // the system will never do it; refusal is one that passes
+const hiccup mishap = "error that passes"
 
 // wireFaults are what the mishaps are to a system.
 func wireFaults(grpc bool) map[mishap]peertest.Fault {
@@ -32,7 +32,7 @@ func wireFaults(grpc bool) map[mishap]peertest.Fault {
 		failed, refused = status.Error(codes.Internal, "out of order"), status.Error(codes.PermissionDenied, "you may not")
 	}
 	return map[mishap]peertest.Fault{
-		refusal: {Err: failed}, forbidden: {Err: refused, Status: http.StatusForbidden}, timeout: {Hang: true}, lostAnswer: {Lost: true},
+		hiccup: {Err: failed}, refusal: {Err: refused, Status: http.StatusForbidden}, timeout: {Hang: true}, lostAnswer: {Lost: true},
 	}
 }
 
