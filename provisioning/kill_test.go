@@ -288,7 +288,7 @@ func (b *bench) killIn(c course, host *Host, orders []killedOrder, running *proc
 	for i, order := range orders {
 		usernames[i] = order.Username
 	}
-	b.prepareAll(c.plot, usernames)
+	b.prepare(c.plot, usernames)
 	r := b.records()
 	for _, username := range usernames {
 		before[username] = b.trace(r, username)

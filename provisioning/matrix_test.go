@@ -15,13 +15,7 @@ import (
 )
 
 // prepare carries out what comes before the plot's own order.
-func (b *bench) prepare(p plot, username string) {
-	b.Helper()
-	b.prepareAll(p, []string{username})
-}
-
-// prepareAll is prepare for many at once.
-func (b *bench) prepareAll(p plot, usernames []string) {
+func (b *bench) prepare(p plot, usernames []string) {
 	b.Helper()
 	for _, earlier := range p.before {
 		for username, standing := range b.all(usernames, earlier) {
@@ -117,7 +111,7 @@ func (b *bench) try(m *moody, c course, trials []trial, when moments) {
 	for i := range trials {
 		usernames[i] = trials[i].username
 	}
-	b.prepareAll(c.plot, usernames)
+	b.prepare(c.plot, usernames)
 	r, before := b.records(), map[string]trace{}
 	for _, now := range trials {
 		before[now.username] = b.trace(r, now.username)
