@@ -57,7 +57,7 @@ var importTable = map[string]importRule{
 	},
 	"provisioning":                   {ours: []string{"."}, foreign: []string{anyModule}},
 	"provisioning/netbox":            {ours: []string{"."}, foreign: []string{anyModule}},
-	"provisioning/netbox/netboxtest": {},
+	"provisioning/netbox/netboxtest": {ours: []string{"provisioning/peertest"}, foreign: []string{anyModule}},
 	"provisioning/genieacs":          {ours: []string{"."}, foreign: []string{anyModule}},
 	"provisioning/voltha":            {ours: []string{".", "provisioning/voltha/volthapb"}, foreign: []string{anyModule}},
 	// What protoc made, and the fakes that the tests of provisioning talk to.

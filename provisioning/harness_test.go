@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,27 +13,59 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/postgres"
+	"linegate/store/postgres/pgtest"
 	"linegate/store/sqlite"
 )
 
 const tenant = "acme"
 
-// bench is an engine on a store of its own, with a world around it.
-type bench struct {
-	*testing.T
-	folder string
-	store  *sqlite.Store
-	world  *world
-	engine *Engine
+// database is a store of either engine.
+type database interface {
+	store.Engine
+	store.Book
 }
 
-func openStore(ctx context.Context, folder string) (*sqlite.Store, *store.Sealer, error) {
-	sealer, err := store.OpenKeyFile(filepath.Join(folder, "key"))
+// place is where a store is, and with it the workflows.
+type place struct {
+	DSN    string
+	Folder string // of the key
+}
+
+// onSQLite and onPostgres make an empty place.
+func onSQLite(t *testing.T) place {
+	folder := t.TempDir()
+	return place{DSN: "sqlite:" + filepath.Join(folder, "linegate.db"), Folder: folder}
+}
+
+func onPostgres(t *testing.T) place {
+	return place{DSN: pgtest.Shared(t).Database(t), Folder: t.TempDir()}
+}
+
+func (p place) open(ctx context.Context) (database, *store.Sealer, error) {
+	sealer, err := store.OpenKeyFile(filepath.Join(p.Folder, "key"))
 	if err != nil {
 		return nil, nil, err
 	}
-	opened, err := sqlite.Open(ctx, filepath.Join(folder, "linegate.db"), sealer)
-	return opened, sealer, err
+	if path, embedded := strings.CutPrefix(p.DSN, "sqlite:"); embedded {
+		opened, err := sqlite.Open(ctx, path, sealer)
+		return opened, sealer, err
+	}
+	opened, err := postgres.Open(ctx, p.DSN, sealer, postgres.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return opened, sealer, opened.Prepare(ctx)
+}
+
+// bench is an engine on a store of its own, with foreign systems around it.
+type bench struct {
+	*testing.T
+	place
+	store  database
+	scene  scene
+	world  *world // the scene, unless it is another
+	engine *Engine
 }
 
 // profiles are the subscribers of a store.
@@ -58,43 +91,54 @@ func quick() Timing {
 	}
 }
 
-// newBench opens a store with a tenant and a VLAN pool, and an engine on it.
+// newBench opens a store with a tenant and VLAN pools, and an engine on it in a
+// world of its own.
 func newBench(t *testing.T, adjust func(*Options)) *bench {
-	b := &bench{T: t, folder: t.TempDir(), world: newWorld()}
+	around := newWorld()
+	b := newBenchIn(t, onSQLite(t), around, adjust)
+	b.world = around
+	return b
+}
+
+// newBenchIn is newBench for any engine and any foreign systems.
+func newBenchIn(t *testing.T, where place, around scene, adjust func(*Options)) *bench {
+	b := &bench{T: t, place: where, scene: around}
 	sealer := b.openStore()
 	require.NoError(t, furnish(t.Context(), b.store))
 	b.engine = b.start(sealer, adjust)
 	return b
 }
 
-func furnish(ctx context.Context, s *sqlite.Store) error {
+// furnish makes a tenant with two VLAN pools.
+func furnish(ctx context.Context, s database) error {
 	err := s.Update(ctx, "test", func(tx store.Tx) error { _, err := tx.PutTenant(linegate.Tenant{Name: tenant}); return err })
-	if err != nil {
-		return err
+	for name, first := range map[string]linegate.VLAN{"internet": 100, "business": 200} {
+		err = errors.Join(err, s.PutVLANPool(ctx, linegate.VLANPool{Tenant: tenant, OLT: "olt-1", Name: name, Ranges: []linegate.VLANRange{
+			{First: first, Last: first + 99, InnerFirst: 1, InnerLast: 4000},
+		}}))
 	}
-	return s.PutVLANPool(ctx, linegate.VLANPool{Tenant: tenant, OLT: "olt-1", Name: "internet", Ranges: []linegate.VLANRange{
-		{First: 100, Last: 199, InnerFirst: 1, InnerLast: 4000},
-	}})
+	return err
 }
 
 func (b *bench) openStore() *store.Sealer {
-	opened, sealer, err := openStore(b.Context(), b.folder)
+	opened, sealer, err := b.place.open(b.Context())
 	require.NoError(b, err)
 	b.store = opened
 	b.Cleanup(func() { assert.NoError(b, opened.Close()) })
 	return sealer
 }
 
-func (b *bench) options(sealer *store.Sealer) Options {
+// optionsFor are those of an engine with the foreign systems that handle answers for.
+func optionsFor(where place, opened database, sealer *store.Sealer, handle handler) Options {
 	return Options{
-		Database: "sqlite:" + filepath.Join(b.folder, "linegate.db"), Profiles: profiles{b.store}, Book: b.store, Sealer: sealer,
-		Addresses: addressPort{b.world.handle}, ONU: onuPort{b.world.handle}, CPE: cpePort{b.world.handle}, Changes: changePort{b.world.handle},
-		Timing: quick(),
+		Database: where.DSN, Profiles: profiles{opened}, Book: opened, Sealer: sealer,
+		Addresses: addressPort{handle}, ONU: onuPort{handle}, CPE: cpePort{handle}, Changes: changePort{handle},
+		Timing: quick(), Parallel: 64,
 	}
 }
 
 func (b *bench) start(sealer *store.Sealer, adjust func(*Options)) *Engine {
-	options := b.options(sealer)
+	options := optionsFor(b.place, b.store, sealer, b.scene.handle)
 	if adjust != nil {
 		adjust(&options)
 	}

@@ -27,6 +27,7 @@ type mood struct {
 	At     int    // the call that the mishap happens to, from 1; 0: none
 	Mishap mishap // once
 	Poison string // the call that is always refused; empty: none
+	Turned func() `json:"-"` // called when it is; nil: nobody is
 }
 
 // moody makes calls go wrong as the mood of their order says. It is told about
@@ -45,14 +46,14 @@ func newMoody() *moody {
 	return &moody{names: map[string]string{}, moods: map[string]mood{}, orders: map[string]string{}, calls: map[string][]string{}}
 }
 
-// watch counts the calls of an order from now on, and applies the mood.
-func (m *moody) watch(username, order string, services []string, now mood) {
+// watch counts the calls of a plot's order from now on, and applies the mood.
+func (m *moody) watch(p plot, username string, now mood) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	order := OrderID(p.order(username))
 	m.moods[username], m.orders[username], m.calls[username] = now, order, nil
-	m.names[username], m.names[order] = username, username
-	for _, service := range services {
-		m.names[service] = username
+	for _, name := range []string{username, order, serviceOf(username)} {
+		m.names[name] = username
 	}
 }
 
@@ -96,14 +97,17 @@ func (m *moody) next(subject, method, detail string) (happens mishap, poisoned b
 	if now.At == len(m.calls[username]) {
 		happens = now.Mishap
 	}
-	return happens, now.Poison == method && (detail == "" || detail == m.orders[username]), username
+	poisoned = now.Poison == method && (detail == "" || detail == m.orders[username])
+	if poisoned && now.Turned != nil {
+		now.Turned()
+	}
+	return happens, poisoned, username
 }
 
 // handle wraps the foreign systems.
 func (m *moody) handle(inner handler) handler {
 	return func(ctx context.Context, method string, a asked) (t told, err error) {
-		subject := a.Username + a.ONU.ID + a.CPE.ServiceID + a.Claim.Username
-		err = m.through(subject, method, "", func() error { t, err = inner(ctx, method, a); return err })
+		err = m.through(a.subject(), method, "", func() error { t, err = inner(ctx, method, a); return err })
 		return t, err
 	}
 }

@@ -2,11 +2,13 @@ package provisioning
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,38 +41,6 @@ func TestAnOrderSetsUpEverything(t *testing.T) {
 	assert.Equal(t, "secret-alice", b.world.cpes["cpe-alice"].PPPPassword)
 	assert.Equal(t, uint32(100000), b.world.onus[service.ID].Downstream.PIR)
 	assert.Len(t, b.world.allocations, 4)
-}
-
-// Twice as many orders as addresses, all at once, on one pool.
-func TestManyOrdersOnOnePoolGetDifferentAddressesOrNothing(t *testing.T) {
-	b := newBench(t, nil)
-	b.world.places = 100
-	const orders = 200
-	for i := range orders {
-		order := small(fmt.Sprintf("sub-%03d", i))
-		order.CPE, order.ONU = nil, nil
-		_, err := b.engine.Submit(t.Context(), order)
-		require.NoError(t, err)
-	}
-	states, addresses := map[linegate.OrderState]int{}, map[netip.Addr]int{}
-	for i := range orders {
-		standing := b.settle(OrderID(small(fmt.Sprintf("sub-%03d", i))))
-		states[standing.State]++
-		if standing.State == linegate.OrderDone {
-			addresses[standing.Result.IPv4]++
-			continue
-		}
-		assert.Contains(t, standing.Result.Error, "nothing is left: pool exhausted")
-		assert.Nil(t, b.subscriber(fmt.Sprintf("sub-%03d", i)))
-	}
-	assert.Equal(t, map[linegate.OrderState]int{linegate.OrderDone: 100, linegate.OrderUndone: 100}, states)
-	assert.Len(t, addresses, 100, "no address twice")
-	assert.Len(t, b.world.allocations, 200, "an address and a prefix each, and nothing of those that were undone")
-	booked, vlans := 0, 0
-	require.NoError(t, b.store.Allocations(t.Context(), func(linegate.AllocationRecord) error { booked++; return nil }))
-	require.NoError(t, b.store.VLANAssignments(t.Context(), tenant, func(linegate.VLANAssignment) error { vlans++; return nil }))
-	assert.Equal(t, 200, booked)
-	assert.Equal(t, 100, vlans)
 }
 
 func TestAnOrderIsTakenOnce(t *testing.T) {
@@ -192,49 +162,77 @@ func TestAnEngineThatStopsLeavesItsOrdersToTheNext(t *testing.T) {
 	b.world.mu.Lock()
 	b.world.offline["cpe-alice"] = 0
 	b.world.mu.Unlock()
-	sealer, err := store.OpenKeyFile(filepath.Join(b.folder, "key"))
+	sealer, err := store.OpenKeyFile(filepath.Join(b.Folder, "key"))
 	require.NoError(t, err)
 	b.engine = b.start(sealer, nil)
 	assert.Equal(t, linegate.OrderDone, b.settle(id).State)
 	assert.Equal(t, linegate.StatusActive, b.subscriber("alice").Status)
 }
 
-// The real client, a NetBox of each kind of answer, and more orders than a pool has
-// addresses.
+// eachNetBox runs a test against fakes of both kinds of answers, and against the real
+// server that the environment names.
+func eachNetBox(t *testing.T, test func(*testing.T, place, netBox)) {
+	for version, where := range map[[3]int]func(*testing.T) place{{3, 0, 0}: onSQLite, {4, 7, 3}: onPostgres} {
+		t.Run(fmt.Sprintf("as version %d.%d.%d", version[0], version[1], version[2]), func(t *testing.T) {
+			t.Parallel()
+			n := pooled("", netboxtest.Token1)
+			server := netboxtest.New(version, n.ipv4, n.prefixes)
+			t.Cleanup(server.Close)
+			n.url = server.URL()
+			test(t, where(t), n)
+			assert.Equal(t, 2*places, server.Objects(), "nothing leaked, with a key or without")
+		})
+	}
+	if n, named := realOne(t); named {
+		t.Run("real", func(t *testing.T) { test(t, onPostgres(t), n) })
+	}
+}
+
+// places is how many addresses a /25 has for hosts.
+const places = 126
+
+// The real client, and 200 orders at once on pools of which one has no room for all.
 func TestMoreOrdersThanAPoolHasAddressesLeakNothingInNetBox(t *testing.T) {
-	for _, version := range [][3]int{{3, 0, 0}, {4, 7, 3}} {
-		server := netboxtest.New(version, netip.MustParsePrefix("100.64.0.0/25"), netip.MustParsePrefix("2001:db8::/40"))
-		t.Cleanup(server.Close)
-		client, err := netbox.New(netbox.Options{URL: server.URL(), Token: netboxtest.Token1, Pools: []netbox.Pool{
-			{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/25")},
-			{Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8::/40"), Length: 56},
-		}})
+	eachNetBox(t, func(t *testing.T, where place, n netBox) {
+		// With a tag of its own nothing that others left is taken for a leak.
+		client, err := netbox.New(netbox.Options{URL: n.url, Token: n.token, Pools: n.pools(), Tag: "linegate-" + strings.ToLower(cryptorand.Text())})
 		require.NoError(t, err)
-		b := newBench(t, func(o *Options) { o.Addresses = client })
-		const orders, places = 200, 126
+		b := newBenchIn(t, where, newWorld(), func(o *Options) {
+			o.Addresses, o.Parallel = client, 8
+			o.Timing.Limits[inNetBox] = 2 * time.Minute
+		})
+		const orders = 200
+		usernames := make([]string, orders)
 		for i := range orders {
-			order := small(fmt.Sprintf("sub-%03d", i))
-			order.CPE, order.ONU = nil, nil
-			_, err := b.engine.Submit(t.Context(), order)
-			require.NoError(t, err)
+			usernames[i] = fmt.Sprintf("sub-%03d", i)
 		}
 		states, given := map[linegate.OrderState]int{}, map[netip.Addr]bool{}
-		for i := range orders {
-			standing := b.settle(OrderID(small(fmt.Sprintf("sub-%03d", i))))
+		for username, standing := range b.all(usernames, addressed) {
 			states[standing.State]++
 			if standing.State == linegate.OrderDone {
 				given[standing.Result.IPv4] = true
-			} else {
-				assert.Contains(t, standing.Result.Error, "pool 100.64.0.0/25 has no free address left")
+				continue
 			}
+			assert.Contains(t, standing.Result.Error, fmt.Sprintf("pool %s has no free address left", n.ipv4))
+			assert.Nil(t, b.subscriber(username))
 		}
 		assert.Equal(t, map[linegate.OrderState]int{linegate.OrderDone: places, linegate.OrderUndone: orders - places}, states)
 		assert.Len(t, given, places, "no address twice")
-		assert.Equal(t, 2*places, server.Objects(), "nothing leaked")
+		held := 0
+		require.NoError(t, client.Managed(t.Context(), func(linegate.Allocation) error { held++; return nil }))
+		assert.Equal(t, 2*places, held, "nothing leaked")
 		found, err := Reconcile(t.Context(), b.engine.options, false)
 		require.NoError(t, err)
 		assert.Empty(t, found)
-	}
+		assert.Len(t, b.records().vlans, places)
+	})
+}
+
+// addressed is an order for addresses and a VLAN alone.
+func addressed(username string) linegate.Order {
+	order := small(username)
+	order.CPE, order.ONU = nil, nil
+	return order
 }
 
 func TestAPasswordOfAnOrderIsNowhereInClear(t *testing.T) {
@@ -243,7 +241,7 @@ func TestAPasswordOfAnOrderIsNowhereInClear(t *testing.T) {
 	order.Set["password"] = "correct-horse-battery"
 	require.Equal(t, linegate.OrderDone, b.run(order).State)
 	for _, name := range []string{"linegate.db", "linegate.db-wal"} {
-		text, err := os.ReadFile(filepath.Join(b.folder, name))
+		text, err := os.ReadFile(filepath.Join(b.Folder, name))
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), "correct-horse-battery", name)
 		assert.NotContains(t, string(text), base64.StdEncoding.EncodeToString([]byte("correct-horse-battery"))[:24], name)

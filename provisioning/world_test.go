@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"linegate"
 )
@@ -45,6 +46,11 @@ type asked struct {
 	Tenant, Username string
 	Kind             linegate.ChangeKind
 	Quarantine       bool
+}
+
+// subject is the username or the service that the call is about.
+func (a asked) subject() string {
+	return a.Username + a.ONU.ID + a.CPE.ServiceID + a.Claim.Username
 }
 
 // told is what a call returns, whichever it is.
@@ -97,7 +103,9 @@ func (w *world) handle(_ context.Context, method string, a asked) (t told, err e
 	case "cpe plan":
 		t.Plan, err = w.plan(a.CPE)
 	case "cpe apply", "cpe await":
-		if t.CPE.State = linegate.CPEApplied; w.offline[a.CPE.Device] > 0 {
+		if t.CPE.State = linegate.CPEApplied; isOffline(strings.TrimPrefix(a.CPE.Device, "cpe-")) && method == "cpe apply" {
+			t.CPE.State = linegate.CPEWaiting
+		} else if w.offline[a.CPE.Device] > 0 {
 			w.offline[a.CPE.Device]--
 			t.CPE.State = linegate.CPEWaiting
 		}
@@ -111,6 +119,34 @@ func (w *world) handle(_ context.Context, method string, a asked) (t told, err e
 		err = errors.New("no such method: " + method)
 	}
 	return t, err
+}
+
+// look implements scene.
+func (w *world) look(_ *testing.T, username string, _ *linegate.Service, found *trace) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	service := serviceOf(username)
+	for key, held := range w.allocations {
+		if strings.HasPrefix(key, service+"/") {
+			found.Allocations = append(found.Allocations, key+" held "+held.Prefix.String())
+		}
+	}
+	for _, held := range w.quarantine {
+		if strings.HasPrefix(held.Key, service+"/") {
+			found.Quarantined++
+		}
+	}
+	for key, address := range w.associated {
+		if strings.HasPrefix(key, service+"/") {
+			found.Associated = fmt.Sprint(address, " of ", key)
+		}
+	}
+	if onu, has := w.onus[service]; has {
+		found.ONU = fmt.Sprint(onu)
+	}
+	if cpe, has := w.cpes["cpe-"+username]; has {
+		found.CPE = fmt.Sprint(cpe)
+	}
 }
 
 func (w *world) allocate(claim linegate.AddressClaim) (linegate.Allocation, error) {

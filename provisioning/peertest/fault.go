@@ -3,6 +3,7 @@
 package peertest
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -20,8 +21,10 @@ type Fault struct {
 	// Lost does what was asked and loses the answer.
 	Lost bool
 	// Err answers with an error and does nothing; over HTTP its text is the body of
-	// a 503. Without any of the three the connection breaks before anything is done.
-	Err error
+	// the answer. Without any of the three the connection breaks before anything is
+	// done.
+	Err    error
+	Status int // of Err over HTTP; 0: 503
 	// Delay passes before the call is looked at.
 	Delay time.Duration
 	// Do is done before the call, which then goes its way.
@@ -41,6 +44,7 @@ func (f *Faults) Inject(fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fault.Times = max(fault.Times, 1)
+	fault.Status = cmp.Or(fault.Status, http.StatusServiceUnavailable)
 	f.list = append(f.list, &fault)
 }
 
@@ -49,6 +53,18 @@ func (f *Faults) Calls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]string(nil), f.seen...)
+}
+
+// Pending is how many faults are not used up.
+func (f *Faults) Pending() (count int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fault := range f.list {
+		if fault.Times > 0 {
+			count++
+		}
+	}
+	return count
 }
 
 // Next counts a call and returns the fault that is its own, or nil.
@@ -98,7 +114,7 @@ func (f *Faults) Serve(w http.ResponseWriter, r *http.Request, serve func() func
 		fault.Wait(r.Context())
 		switch {
 		case fault.Err != nil:
-			http.Error(w, fault.Err.Error(), http.StatusServiceUnavailable)
+			http.Error(w, fault.Err.Error(), fault.Status)
 			return
 		case fault.Hang, fault.Breaks():
 			panic(http.ErrAbortHandler)

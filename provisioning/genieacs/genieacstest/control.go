@@ -19,6 +19,11 @@ func (s *Server) SetOffline(id, why string) {
 	s.with(id, func(c *CPE) { c.offline = why })
 }
 
+// SetOfflineFor takes a CPE off the net for so many calls; with the next it is back.
+func (s *Server) SetOfflineFor(id, why string, calls int) {
+	s.with(id, func(c *CPE) { c.offline, c.back = why, calls })
+}
+
 // Inform makes a CPE call in by itself: it runs all that waits.
 func (s *Server) Inform(id string) {
 	s.with(id, s.session)

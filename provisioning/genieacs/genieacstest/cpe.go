@@ -26,9 +26,21 @@ type CPE struct {
 	parameters map[string]*Parameter
 	cache      map[string]any // paths to what the server stores
 	offline    string         // why no session comes about; empty: online
+	back       int            // after so many calls it is online; 0: it stays as it is
 	internal   int            // so many sets end with 9002
 	drops      int            // so many sessions end before a set is answered
 	lastInform time.Time
+}
+
+// called is why a call brings no session about, empty when it does.
+func (c *CPE) called() string {
+	why := c.offline
+	if c.back > 0 {
+		if c.back--; c.back == 0 {
+			c.offline = Online
+		}
+	}
+	return why
 }
 
 func (c *CPE) document() map[string]any {

@@ -69,8 +69,8 @@ func (s *Server) post(id string, values url.Values, body []byte) reply {
 	if !call {
 		return encoded(http.StatusAccepted, "Accepted", t.fields)
 	}
-	if cpe.offline != "" {
-		return encoded(http.StatusAccepted, cpe.offline, t.fields)
+	if why := cpe.called(); why != Online {
+		return encoded(http.StatusAccepted, why, t.fields)
 	}
 	s.session(cpe)
 	if t.failed {
@@ -81,11 +81,11 @@ func (s *Server) post(id string, values url.Values, body []byte) reply {
 
 // callOnly calls the CPE, which opens a session that runs what waits.
 func (s *Server) callOnly(cpe *CPE, call bool) reply {
-	switch {
-	case !call:
+	if !call {
 		return text(http.StatusBadRequest, "")
-	case cpe.offline != "":
-		return reply{code: http.StatusGatewayTimeout, reason: cpe.offline, body: cpe.offline}
+	}
+	if why := cpe.called(); why != Online {
+		return reply{code: http.StatusGatewayTimeout, reason: why, body: why}
 	}
 	s.session(cpe)
 	return text(http.StatusOK, "")

@@ -1,6 +1,10 @@
 package netboxtest
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
 
 // Held returns what carries a key, by key; a key that two objects carry gives both.
 func (s *Server) Held(field string) map[string][]netip.Prefix {
@@ -28,6 +32,22 @@ func (s *Server) Objects() int {
 		}
 	}
 	return count
+}
+
+// Shown are all objects but the parents, in words: what they are, their status,
+// and the key and the owner that they have under the names of custom fields.
+func (s *Server) Shown(key, owner string) (words []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, objects := range []map[int64]*object{s.ips, s.prefixes} {
+		for _, o := range objects {
+			if o.status != "container" {
+				words = append(words, fmt.Sprintf("%s %s, key %v, of %v", o.prefix, o.status, o.custom[key], o.custom[owner]))
+			}
+		}
+	}
+	slices.Sort(words)
+	return words
 }
 
 // Add puts an address there that nobody allocated, with custom fields.

@@ -5,8 +5,10 @@
 package netboxtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"linegate/provisioning/peertest"
 )
 
 // Tokens that a server takes: one of each version.
@@ -25,6 +29,7 @@ const (
 
 // Server is a NetBox in memory. Its fields may be changed before the first request.
 type Server struct {
+	peertest.Faults
 	Version [3]int
 	// Before sees every request first; when it returns true it has answered.
 	Before func(http.ResponseWriter, *http.Request) bool
@@ -67,31 +72,51 @@ type recorder struct {
 	status int
 	header http.Header
 	body   any
+	text   []byte // the body as it is sent
 }
 
 // ServeHTTP answers as NetBox.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	if s.Before != nil && s.Before(w, r) {
 		return
 	}
-	answer, after := s.answer(r)
-	if after != nil && after(w, r) {
-		return
-	}
+	s.Serve(w, r, func() func(http.ResponseWriter) {
+		answer, after := s.answer(r)
+		return func(w http.ResponseWriter) {
+			if after == nil || !after(w, r) {
+				s.write(w, answer)
+			}
+		}
+	})
+}
+
+func (s *Server) write(w http.ResponseWriter, answer recorder) {
 	maps.Copy(w.Header(), answer.header)
 	w.Header().Set("API-Version", fmt.Sprintf("%d.%d", s.Version[0], s.Version[1]))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(answer.status)
-	if answer.body != nil {
-		_ = json.NewEncoder(w).Encode(answer.body)
-	}
+	_, _ = w.Write(answer.text)
 }
 
-// answer carries a request out. Who is to see it afterwards may change meanwhile.
+// answer carries a request out. Who is to see it afterwards may change meanwhile,
+// and so may the objects that the answer shows.
 func (s *Server) answer(r *http.Request) (recorder, func(http.ResponseWriter, *http.Request) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.carryOut(r), s.After
+	answer := s.carryOut(r)
+	if answer.body == nil {
+		return answer, s.After
+	}
+	var err error
+	if answer.text, err = json.Marshal(answer.body); err != nil {
+		return recorder{status: http.StatusInternalServerError}, s.After
+	}
+	return answer, s.After
 }
 
 func (s *Server) carryOut(r *http.Request) recorder {
