@@ -221,11 +221,6 @@ const (
 	OrderLeftovers OrderState = "leftovers" // ended, but somebody gave up on a step: see OrderResult.Left
 )
 
-// OrderStates returns the closed list; it is a metric label.
-func OrderStates() []OrderState {
-	return []OrderState{OrderQueued, OrderRunning, OrderStuck, OrderDone, OrderUndone, OrderLeftovers}
-}
-
 // OrderResult is how an order ended. The names in JSON are those of the
 // provisioning plan.
 type OrderResult struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"linegate"
@@ -98,7 +99,13 @@ func (s *story) put(name string, subscriber *linegate.Subscriber) error {
 	return err
 }
 
-func (s *story) actor() string { return s.order.Actor + " (order " + s.id + ")" }
+func (s *story) actor() string { return s.order.Actor + byOrder + s.id + ")" }
+
+const byOrder = " (order "
+
+// ByOrder reports whether what the actor wrote, by the audit trail, was written for
+// an order.
+func ByOrder(actor string) bool { return strings.Contains(actor, byOrder) }
 
 // assignVLAN takes a VLAN of the pool that the order names.
 func (s *story) assignVLAN(p *setup) error {

@@ -219,6 +219,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.logger.Info("serving", "auth", joined(d.server.Addresses(radiusd.AuthPort)), "acct", joined(d.server.Addresses(radiusd.AcctPort)))
 	err := front.Wait()
+	d.live.close()
 	release()
 	if late := writers.Wait(); err == nil {
 		err = late

@@ -5,19 +5,18 @@ import (
 	"errors"
 	"time"
 
+	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/provisioning"
-	"linegate/provisioning/netbox"
 	"linegate/store"
 	"linegate/telemetry"
 )
 
 // provisioner carries orders out within a server, whenever no other process does.
 type provisioner struct {
-	daemon  *daemon
-	options provisioning.Options
-	netbox  *netbox.Client // nil: none
-	orders  *telemetry.Orders
+	*plant
+	daemon *daemon
+	orders *telemetry.Orders
 }
 
 // configured reports whether there is anything that orders could reach.
@@ -26,13 +25,13 @@ func configured(cfg config.Config) bool {
 }
 
 func newProvisioner(ctx context.Context, d *daemon, engine store.Engine) (*provisioner, error) {
-	options, err := provisioningOptions(d.cfg, engine, d.sealer)
+	plant, err := newPlant(d.cfg, engine, d.sealer, d.logger.Logger)
 	if err != nil {
 		return nil, err
 	}
-	p := &provisioner{daemon: d, options: options, orders: d.metrics.Orders(context.WithoutCancel(ctx), d.logger.Logger)}
-	p.options.Observer = p.orders
-	p.netbox, _ = options.Addresses.(*netbox.Client)
+	p := &provisioner{plant: plant, daemon: d, orders: d.metrics.Orders(context.WithoutCancel(ctx), d.logger.Logger)}
+	p.Observer = p.orders
+	p.Changes = &orderChanges{engine: d.engine, settings: func() linegate.Settings { return *d.live.settings.Load() }, changer: d.live.sender}
 	return p, nil
 }
 
@@ -44,6 +43,11 @@ const (
 
 // run carries orders out until ctx ends.
 func (p *provisioner) run(ctx context.Context) {
+	defer func() {
+		if err := p.close(); err != nil {
+			p.daemon.logger.Warn("provisioning", "error", err.Error())
+		}
+	}()
 	for ctx.Err() == nil {
 		if err := p.turn(ctx); err != nil && ctx.Err() == nil {
 			p.daemon.logger.Warn("orders are not carried out for now", "error", err.Error())
@@ -59,7 +63,7 @@ func (p *provisioner) turn(ctx context.Context) error {
 	if err != nil || !held {
 		return err
 	}
-	engine, err := provisioning.Open(context.WithoutCancel(ctx), p.options)
+	engine, err := provisioning.Open(context.WithoutCancel(ctx), p.Options)
 	if err != nil {
 		return errors.Join(err, release())
 	}
@@ -77,8 +81,7 @@ func (p *provisioner) turn(ctx context.Context) error {
 // measure reads how full the pools are. Each call to NetBox takes as long as the
 // pool has children, so it is not left to the scrape.
 func (p *provisioner) measure(ctx context.Context) {
-	book := p.options.Book.(store.Book)
-	if uses, err := book.VLANUse(ctx); err == nil {
+	if uses, err := p.book.VLANUse(ctx); err == nil {
 		p.orders.SetVLANPools(uses)
 	}
 	if p.netbox == nil {
@@ -97,7 +100,7 @@ func (p *provisioner) measure(ctx context.Context) {
 // tidy frees what its quarantine is over for and tells of differences. What needs
 // more is left to `linegate provision reconcile --repair`.
 func (p *provisioner) tidy(ctx context.Context) {
-	found, err := provisioning.Reconcile(ctx, p.options, false)
+	found, err := provisioning.Reconcile(ctx, p.Options, false)
 	if err != nil {
 		p.daemon.logger.Warn("NetBox can't be compared with the book", "error", err.Error())
 	}
