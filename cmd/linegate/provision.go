@@ -242,11 +242,13 @@ func newProvisionReconcileCommand(c *cli) *cobra.Command {
 	var repair bool
 	command := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Compare NetBox with the book of allocations, and free what its quarantine is over for",
-		Args:  cobra.NoArgs,
+		Short: "Compare NetBox and VOLTHA with what is booked, and free what its quarantine is over for",
+		Long: "Compare NetBox with the book of allocations, and the flows of ONUs with the services on them. What NetBox\n" +
+			"has too much is released with --repair; what VOLTHA lost, a running server puts back by itself.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withPlant(cmd.Context(), func(p *plant) error {
-				found, err := provisioning.Reconcile(cmd.Context(), p.Options, repair)
+				found, err := p.differences(cmd.Context(), repair)
 				rows := newListing(cmd.OutOrStdout(), c.output, "key", "prefix", "problem", "repaired")
 				for _, f := range found {
 					err = errors.Join(err, rows.add(record{{"key", f.Key}, {"prefix", f.Prefix}, {"problem", f.Problem}, {"repaired", f.Repaired}}))
@@ -255,6 +257,32 @@ func newProvisionReconcileCommand(c *cli) *cobra.Command {
 			})
 		},
 	}
-	command.Flags().BoolVar(&repair, "repair", false, "mend what is safe to mend; else only report")
+	command.Flags().BoolVar(&repair, "repair", false, "mend what is safe to mend in NetBox; else only report")
 	return command
+}
+
+// differences compares every system that is configured with what is booked.
+func (p *plant) differences(ctx context.Context, repair bool) (found []linegate.Finding, err error) {
+	if p.netbox != nil || p.onus == nil { // without either the error tells
+		if found, err = provisioning.Reconcile(ctx, p.Options, repair); err != nil || p.onus == nil {
+			return found, err
+		}
+	}
+	wanted, _, err := p.servicesOnONUs(ctx)
+	if err != nil {
+		return found, err
+	}
+	checked, err := p.onus.Check(ctx, wanted)
+	if err != nil {
+		return found, err
+	}
+	for i, seen := range checked {
+		switch service := wanted[i]; {
+		case seen.Absent:
+			found = append(found, linegate.Finding{Key: service.ID, Problem: "ONU " + service.Serial + " is off or unknown: " + seen.Detail})
+		case !seen.Installed:
+			found = append(found, linegate.Finding{Key: service.ID, Problem: "not in force on ONU " + service.Serial + ": " + seen.Detail})
+		}
+	}
+	return found, nil
 }

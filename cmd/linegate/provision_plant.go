@@ -68,6 +68,20 @@ func (p *plant) close() error {
 	return p.onus.Close()
 }
 
+// servicesOnONUs returns what is to be in force on ONUs, and by its id the service
+// that each belongs to.
+func (p *plant) servicesOnONUs(ctx context.Context) (wanted []linegate.ONUService, services map[string]linegate.Service, err error) {
+	services = map[string]linegate.Service{}
+	err = p.book.Services(ctx, "", func(service linegate.Service) error {
+		if provisioning.OnONU(service) {
+			wanted = append(wanted, *service.Metadata.ONU)
+			services[service.Metadata.ONU.ID] = service
+		}
+		return nil
+	})
+	return wanted, services, err
+}
+
 // orderPoll is how often a process looks for orders.
 const orderPoll = 200 * time.Millisecond
 

@@ -264,3 +264,34 @@ func TestAnOrderReachesNetBoxVOLTHAAndGenieACS(t *testing.T) {
 	assert.Empty(t, acs.Crashes())
 	assert.Zero(t, b.holds(t, done.Service))
 }
+
+// The core forgets its flows, an ONU its own; the server puts them back.
+func TestTheServerKeepsServicesOnTheirONUs(t *testing.T) {
+	core := volthatest.StartCore(t, nil)
+	s := startServer(t, "LINEGATE_VOLTHA_ADDRESS="+core.Address(), "LINEGATE_VOLTHA_SETTLE=200ms", "LINEGATE_VOLTHA_CHECK_EVERY=1s")
+	s.cli("provision", "subscriber", "-f", s.file("on.yaml", "key: k1\nusername: kept\nprofile: {circuit_id: c, service_vlan: 800, inner_vlan: 900, qinq_enabled: true}\nonu: {serial: BBSM00000001, uni: 1}\n"))
+	require.Len(t, core.Flows(), 4)
+	repaired := func(times string) func() bool {
+		return func() bool {
+			_, metrics := s.get("/metrics")
+			return strings.Contains(metrics, `voltha_onu_repairs_total{success="true",tenant_id="demo"} `+times+"\n")
+		}
+	}
+
+	core.Restart()
+	s.within(60*time.Second, repaired("1"), "the keeper repairs")
+	assert.Len(t, core.Flows(), 4)
+	core.RebootONU("BBSM00000001")
+	s.within(60*time.Second, repaired("2"), "the keeper repairs again")
+	assert.Len(t, core.Wire(), 4)
+	assert.Contains(t, s.cli("provision", "reconcile"), "KEY")
+	assert.Empty(t, core.Crashes())
+
+	s.stop() // nobody keeps now
+	require.Len(t, s.log.events(s, "onu_repaired"), 2)
+	core.Restart()
+	assert.Contains(t, s.cli("provision", "reconcile"), "not in force on ONU BBSM00000001")
+	core.PowerOff("BBSM00000001")
+	assert.Contains(t, s.cli("provision", "reconcile"), "ONU BBSM00000001 is off or unknown")
+	assert.Empty(t, core.Flows())
+}

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/provisioning"
+	"linegate/provisioning/voltha"
 	"linegate/store"
 	"linegate/telemetry"
 )
@@ -68,6 +70,10 @@ func (p *provisioner) turn(ctx context.Context) error {
 		return errors.Join(err, release())
 	}
 	p.daemon.logger.Info("orders are carried out here")
+	var beside sync.WaitGroup
+	if p.onus != nil {
+		beside.Go(func() { p.onuKeeper(engine).Run(ctx) })
+	}
 	for tidied := time.Now(); ctx.Err() == nil; wait(ctx, poolInterval) {
 		p.measure(ctx)
 		if time.Since(tidied) >= tidyInterval && p.netbox != nil {
@@ -75,7 +81,28 @@ func (p *provisioner) turn(ctx context.Context) error {
 			tidied = time.Now()
 		}
 	}
+	beside.Wait()
 	return errors.Join(engine.Close(), release())
+}
+
+// onuKeeper puts services back on ONUs that VOLTHA lost.
+func (p *provisioner) onuKeeper(engine *provisioning.Engine) *voltha.Keeper {
+	var services map[string]linegate.Service // of the sweep that is under way
+	return &voltha.Keeper{
+		Client: p.onus, Every: p.cfg.VOLTHA.CheckEvery, Logger: p.daemon.logger.Logger,
+		Wanted: func(ctx context.Context) (wanted []linegate.ONUService, err error) {
+			wanted, services, err = p.servicesOnONUs(ctx)
+			return wanted, err
+		},
+		Repair: func(ctx context.Context, wanted linegate.ONUService) error {
+			service := services[wanted.ID]
+			err := engine.RestoreONU(ctx, service)
+			if !errors.Is(err, linegate.ErrConflict) {
+				p.orders.ONURepaired(service.Tenant, err == nil)
+			}
+			return err
+		},
+	}
 }
 
 // measure reads how full the pools are. Each call to NetBox takes as long as the

@@ -64,7 +64,7 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
 	assert.Equal(t, CoA{Ports: 256, Timeout: 30 * time.Second, ReplayWindow: 300 * time.Second, Pending: 1024}, none.CoA)
 	assert.Empty(t, none.ApplyOnFirstStart)
-	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second}, none.VOLTHA)
+	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second, CheckEvery: time.Minute}, none.VOLTHA)
 	assert.Equal(t, GenieACS{Expiry: 168 * time.Hour}, none.GenieACS)
 
 	empty.File = ""
@@ -101,7 +101,7 @@ func TestAFileSetsEveryKey(t *testing.T) {
 			Features: Features{AllowIPv4Only: true, Option82Default: linegate.Option82Enforce},
 			Tenants:  []TenantFeature{{"acme", "enable_ipv6_pd", "true"}, {"acme", "option82_default_policy", "ignore"}},
 		},
-		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond},
+		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond, CheckEvery: time.Hour},
 		GenieACS: GenieACS{URL: "https://acs.example.net/nbi", Username: "linegate", Password: "s3cret", Token: "t0ken", Models: "/etc/linegate/models", Expiry: time.Hour},
 	}, full)
 	assert.Equal(t, Features{AllowIPv4Only: true, Option82Default: linegate.Option82Ignore, IPv6PD: true}, full.Provisioning.FeaturesOf("acme"))
