@@ -44,6 +44,7 @@ func TestOrdersTellLiveSessions(t *testing.T) {
 				t.Helper()
 				assert.Equal(t, "done", ended.State)
 				assert.Empty(t, ended.Warnings)
+				s.within(10*time.Second, func() bool { return len(nas.of("ack fiber")) > told }, "what the NAS got is read")
 				requests := nas.of("ack fiber")
 				require.Len(t, requests, told+1, "the NAS is told once")
 				told++

@@ -21,9 +21,9 @@ type provisioner struct {
 	orders *telemetry.Orders
 }
 
-// configured reports whether there is anything that orders could reach.
+// configured reports whether there is anything that orders could reach or come from.
 func configured(cfg config.Config) bool {
-	return cfg.Provisioning.NetBox.URL != "" || cfg.VOLTHA.Address != "" || cfg.GenieACS.URL != ""
+	return cfg.API.Address != "" || cfg.Provisioning.NetBox.URL != "" || cfg.VOLTHA.Address != "" || cfg.GenieACS.URL != ""
 }
 
 func newProvisioner(ctx context.Context, d *daemon, engine store.Engine) (*provisioner, error) {

@@ -103,6 +103,7 @@ func TestAFileSetsEveryKey(t *testing.T) {
 		},
 		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond, CheckEvery: time.Hour},
 		GenieACS: GenieACS{URL: "https://acs.example.net/nbi", Username: "linegate", Password: "s3cret", Token: "t0ken", Models: "/etc/linegate/models", Expiry: time.Hour},
+		API:      API{Address: "127.0.0.1:9813", TokenFile: "/etc/linegate/api.token"},
 	}, full)
 	assert.Equal(t, Features{AllowIPv4Only: true, Option82Default: linegate.Option82Ignore, IPv6PD: true}, full.Provisioning.FeaturesOf("acme"))
 	assert.Equal(t, full.Provisioning.Features, full.Provisioning.FeaturesOf("other"))
