@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -294,4 +295,25 @@ func TestTheServerKeepsServicesOnTheirONUs(t *testing.T) {
 	core.PowerOff("BBSM00000001")
 	assert.Contains(t, s.cli("provision", "reconcile"), "ONU BBSM00000001 is off or unknown")
 	assert.Empty(t, core.Flows())
+}
+
+func TestAServerShowsVLANPoolsInNetBox(t *testing.T) {
+	s, b := provisionedInstance(t, "LINEGATE_PROVISIONING_NETBOX_MIRROR_VLANS=true")
+	s.cli("pool", "set", "internet", "--olt", "olt-1", "--range", "700-799:1-4094")
+	s.cli("provision", "subscriber", "-f", s.file("v.yaml", "key: v1\nusername: pooled\nprofile: {circuit_id: c}\nvlan: {pool: internet, olt: olt-1}\n"))
+	s.stop()
+	s.run() // it compares when it begins, and then every minute
+	s.within(60*time.Second, func() bool {
+		return strings.Contains(strings.Join(s.log.all(), "\n"), "VLAN pools were mirrored to NetBox")
+	}, "mirrored")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/api/ipam/vlans/", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Token "+b.token)
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"internet-700"`)
+	assert.Contains(t, string(text), "Linegate: 1 services, 0 reserved")
 }

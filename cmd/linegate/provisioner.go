@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/provisioning"
+	"linegate/provisioning/netbox"
 	"linegate/provisioning/voltha"
 	"linegate/store"
 	"linegate/telemetry"
@@ -19,6 +21,8 @@ type provisioner struct {
 	*plant
 	daemon *daemon
 	orders *telemetry.Orders
+	// unmirrored is what NetBox refused the last time, which is told once.
+	unmirrored []string
 }
 
 // configured reports whether there is anything that orders could reach or come from.
@@ -76,6 +80,7 @@ func (p *provisioner) turn(ctx context.Context) error {
 	}
 	for tidied := time.Now(); ctx.Err() == nil; wait(ctx, poolInterval) {
 		p.measure(ctx)
+		p.mirror(ctx)
 		if time.Since(tidied) >= tidyInterval && p.netbox != nil {
 			p.tidy(ctx)
 			tidied = time.Now()
@@ -122,6 +127,45 @@ func (p *provisioner) measure(ctx context.Context) {
 	for pool, info := range usage {
 		p.orders.SetPrefixPool(pool.Tenant, pool.Prefix.String(), info.Available, info.Total)
 	}
+}
+
+// mirror has NetBox show the VLAN pools, where that is wanted.
+func (p *provisioner) mirror(ctx context.Context) {
+	if p.netbox == nil || !p.cfg.Provisioning.NetBox.MirrorVLANs {
+		return
+	}
+	vlans, err := p.vlans(ctx)
+	var done netbox.Mirrored
+	if err == nil {
+		done, err = p.netbox.MirrorVLANs(ctx, vlans)
+	}
+	if err != nil {
+		p.daemon.logger.Warn("VLAN pools can't be mirrored to NetBox", "error", err.Error())
+		return
+	}
+	if done.Made+done.Changed+done.Removed > 0 {
+		p.daemon.logger.Info("VLAN pools were mirrored to NetBox", "made", done.Made, "changed", done.Changed, "removed", done.Removed)
+	}
+	for _, problem := range done.Problems {
+		if !slices.Contains(p.unmirrored, problem) {
+			p.daemon.logger.Warn("NetBox does not show the VLAN pools as they are", "problem", problem)
+		}
+	}
+	p.unmirrored = done.Problems
+}
+
+// vlans reads the pools and what is assigned of them.
+func (p *plant) vlans(ctx context.Context) (vlans netbox.VLANs, err error) {
+	if vlans.Store, err = p.engine.ID(ctx); err != nil {
+		return vlans, err
+	}
+	if vlans.Pools, err = p.book.VLANPools(ctx, ""); err != nil {
+		return vlans, err
+	}
+	return vlans, p.book.VLANAssignments(ctx, "", func(a linegate.VLANAssignment) error {
+		vlans.Assignments = append(vlans.Assignments, a)
+		return nil
+	})
 }
 
 // tidy frees what its quarantine is over for and tells of differences. What needs

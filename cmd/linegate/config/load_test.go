@@ -96,7 +96,7 @@ func TestAFileSetsEveryKey(t *testing.T) {
 			NetBox: NetBox{URL: "https://netbox.example.net", TokenFile: "/etc/linegate/netbox.token", Pools: []AddressPool{
 				{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/16")},
 				{Tenant: "acme", Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8:200::/40"), VRF: "blue", Length: 48},
-			}},
+			}, MirrorVLANs: true},
 			Quarantine: 7 * day, Parallel: 4,
 			Features: Features{AllowIPv4Only: true, Option82Default: linegate.Option82Enforce},
 			Tenants:  []TenantFeature{{"acme", "enable_ipv6_pd", "true"}, {"acme", "option82_default_policy", "ignore"}},
