@@ -1,7 +1,9 @@
 package provisioning
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,19 +30,36 @@ func TestAServiceIsPutBackOnItsONU(t *testing.T) {
 	assert.False(t, OnONU(b.service("alice")))
 }
 
+// watchedBook tells when somebody asks who has which subscriber.
+type watchedBook struct {
+	Book
+	asked chan struct{}
+}
+
+func (b watchedBook) Claims(ctx context.Context, fn func(tenant, username, order string) error) error {
+	select {
+	case b.asked <- struct{}{}:
+	default:
+	}
+	return b.Book.Claims(ctx, fn)
+}
+
 // An order waits for the keeper, which an engine that was killed may have left.
 func TestAnOrderWaitsForTheKeeper(t *testing.T) {
-	b := newBench(t, nil)
+	asked := make(chan struct{})
+	b := newBench(t, func(o *Options) { o.Book = watchedBook{o.Book, asked} })
 	require.Equal(t, linegate.OrderDone, b.run(full("1", "alice")).State)
-	require.NoError(t, b.store.Claim(t.Context(), tenant, "Alice", keeper))
+	require.NoError(t, b.store.Claim(t.Context(), tenant, "alice", keeper))
 	id, err := b.engine.Submit(t.Context(), brief("2", linegate.OrderSuspend, "alice"))
 	require.NoError(t, err)
-	waiting := make(chan Standing)
-	go func() {
-		standing, err := b.engine.Await(t.Context(), id)
-		assert.NoError(t, err)
-		waiting <- standing
-	}()
+	select {
+	case <-asked: // the order found the subscriber taken
+	case <-time.After(20 * time.Second):
+
+		require.Fail(t, "the order did not look who has the subscriber")
+	}
 	require.NoError(t, b.engine.releaseKept(t.Context()))
-	assert.Equal(t, linegate.OrderDone, (<-waiting).State)
+	standing, err := b.engine.Await(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, linegate.OrderDone, standing.State, standing.Result.Error)
 }
