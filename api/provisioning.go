@@ -1,10 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"linegate"
 )
@@ -29,8 +32,13 @@ const (
 	mostOrders = 1000    // of one list
 )
 
+// requestLimit is how long a request may take, within what Serve allows for writing
+// the answer. What takes longer is asked again under the same key.
+const requestLimit = 25 * time.Second
+
 // NewProvisioningHandler returns the routes of orders and of prefix delegation. It
-// knows no user: whoever mounts it puts authentication in front.
+// knows no user: whoever mounts it puts RequireToken in front. Every answer is JSON,
+// an error {"error": "in words"}.
 //
 //	POST /api/netbox/allocate-ipv6-prefix
 //	POST /api/provisioning/orders          202 with the order's id
@@ -45,7 +53,16 @@ func NewProvisioningHandler(orders Orders, prefixes Prefixes) http.Handler {
 	mux.HandleFunc("GET /api/provisioning/orders", h.list)
 	mux.HandleFunc("GET /api/provisioning/orders/{tenant}/{key}", h.show)
 	mux.HandleFunc("POST /api/provisioning/orders/{tenant}/{key}/{decision}", h.decide)
-	return mux
+	mux.HandleFunc("/", noRoute)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestLimit)
+		defer cancel()
+		mux.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func noRoute(w http.ResponseWriter, r *http.Request) {
+	failed(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path)
 }
 
 type provisioningHandler struct {
@@ -62,13 +79,25 @@ type prefixRequest struct {
 	Key          string `json:"key"`
 }
 
+func (p *prefixRequest) validate() (bad linegate.FieldErrors) {
+	for field, value := range map[string]string{"tenant": p.Tenant, "subscriber_id": p.SubscriberID} {
+		if value == "" {
+			bad = append(bad, &linegate.FieldError{Field: field, Value: value, Allowed: "a name"})
+		}
+	}
+	if p.PrefixLength < 1 || p.PrefixLength > 128 {
+		bad = append(bad, &linegate.FieldError{Field: "prefix_length", Value: strconv.Itoa(p.PrefixLength), Allowed: "1 to 128"})
+	}
+	return bad
+}
+
 func (h *provisioningHandler) allocatePrefix(w http.ResponseWriter, r *http.Request) {
 	var asked prefixRequest
 	if !readJSON(w, r, &asked) {
 		return
 	}
-	if asked.Tenant == "" || asked.SubscriberID == "" || asked.PrefixLength < 1 || asked.PrefixLength > 128 {
-		fail(w, &linegate.FieldError{Field: "prefix_length", Value: http.StatusText(http.StatusBadRequest), Allowed: "1 to 128, with tenant and subscriber_id"})
+	if bad := asked.validate(); len(bad) > 0 {
+		fail(w, bad)
 		return
 	}
 	key := asked.Key
@@ -90,6 +119,7 @@ func (h *provisioningHandler) submit(w http.ResponseWriter, r *http.Request) {
 	if !readJSON(w, r, &order) {
 		return
 	}
+	order.Actor = cmp.Or(order.Actor, "api")
 	id, err := h.orders.Submit(r.Context(), order)
 	if err != nil {
 		fail(w, err)
@@ -121,7 +151,7 @@ func (h *provisioningHandler) decide(w http.ResponseWriter, r *http.Request) {
 		"retry": h.orders.Retry, "cancel": h.orders.Cancel, "give-up": h.orders.GiveUp,
 	}[r.PathValue("decision")]
 	if !known {
-		http.NotFound(w, r)
+		noRoute(w, r)
 		return
 	}
 	if err := decide(r.Context(), r.PathValue("tenant")+"/"+r.PathValue("key")); err != nil {
@@ -137,7 +167,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) bool {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostOfBody))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		failed(w, http.StatusBadRequest, err.Error())
 		return false
 	}
 	return true
@@ -158,7 +188,11 @@ func fail(w http.ResponseWriter, err error) {
 	case errors.Is(err, linegate.ErrTryAgain), errors.Is(err, linegate.ErrUnavailable), errors.Is(err, linegate.ErrOutcomeUnknown):
 		status = http.StatusServiceUnavailable
 	}
-	writeJSON(w, status, map[string]string{"error": err.Error()})
+	failed(w, status, err.Error())
+}
+
+func failed(w http.ResponseWriter, status int, text string) {
+	writeJSON(w, status, map[string]string{"error": text})
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {

@@ -74,6 +74,7 @@ func TestOrdersAreTakenShownAndDecidedAbout(t *testing.T) {
 	assert.Equal(t, linegate.AddressWishes{IPv4: true, DelegatedPrefix: 56}, b.orders[0].Order.Addresses)
 	assert.Equal(t, "c", b.orders[0].Order.Set["circuit_id"])
 	assert.Equal(t, uint8(1), b.orders[0].Order.ONU.UNI)
+	assert.Equal(t, "api", b.orders[0].Order.Actor)
 
 	answer = call(b, http.MethodGet, "/api/provisioning/orders/acme/1", "")
 	require.Equal(t, http.StatusOK, answer.Code)
@@ -112,4 +113,31 @@ func TestErrorsHaveTheStatusThatTheyStandFor(t *testing.T) {
 		assert.Equal(t, status, call(b, http.MethodGet, "/api/provisioning/orders", "").Code)
 	}
 	assert.Equal(t, http.StatusBadRequest, call(&book{}, http.MethodPost, "/api/provisioning/orders", `{"key":"1"}`).Code)
+}
+
+func TestNobodyGetsInWithoutTheToken(t *testing.T) {
+	guarded := RequireToken("0123456789abcdef", NewProvisioningHandler(&book{}, &book{}))
+	for header, status := range map[string]int{
+		"": http.StatusUnauthorized, "Bearer": http.StatusUnauthorized, "Bearer 0123456789abcdee": http.StatusUnauthorized,
+		"Basic 0123456789abcdef": http.StatusUnauthorized, "Bearer 0123456789abcdef ": http.StatusUnauthorized,
+		"Bearer 0123456789abcdef": http.StatusOK, "bearer 0123456789abcdef": http.StatusOK,
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/api/provisioning/orders", nil)
+		request.Header.Set("Authorization", header)
+		answer := httptest.NewRecorder()
+		guarded.ServeHTTP(answer, request)
+		assert.Equal(t, status, answer.Code, header)
+		assert.Equal(t, "application/json", answer.Header().Get("Content-Type"))
+		assert.Equal(t, status == http.StatusUnauthorized, answer.Header().Get("WWW-Authenticate") == "Bearer")
+	}
+}
+
+func TestWhatIsNoRouteIsToldInJSON(t *testing.T) {
+	for _, path := range []string{"/", "/metrics", "/api/provisioning/orders/acme/1"} {
+		answer := call(&book{}, http.MethodPut, path, "")
+		assert.Equal(t, http.StatusNotFound, answer.Code)
+		assert.JSONEq(t, `{"error":"there is no PUT `+path+`"}`, answer.Body.String())
+	}
+	long := `{"key":"` + strings.Repeat("x", mostOfBody) + `"}`
+	assert.Contains(t, call(&book{}, http.MethodPost, "/api/provisioning/orders", long).Body.String(), "too large")
 }

@@ -24,17 +24,34 @@ func Difference(before, after Entitlement) []linegate.Change {
 	case !after.Admitted && !before.Admitted:
 		return nil
 	case !after.Admitted:
-		return []linegate.Change{{Kind: linegate.ChangeDisconnect}}
+		return []linegate.Change{Follow(linegate.ChangeDisconnect, after)}
 	case after.Walled && !before.Walled:
-		return []linegate.Change{{Kind: linegate.ChangeSuspend, Grant: after.Grant, OrDisconnect: true}}
+		return []linegate.Change{Follow(linegate.ChangeSuspend, after)}
 	case before.Walled && !after.Walled, !before.Admitted:
-		return []linegate.Change{{Kind: linegate.ChangeResume, Grant: after.Grant, OrDisconnect: true}}
+		return []linegate.Change{Follow(linegate.ChangeResume, after)}
 	case after.Walled && garden(before.Grant) != garden(after.Grant):
 		return []linegate.Change{{Kind: linegate.ChangeWalledGarden, Grant: after.Grant}}
 	case after.Walled:
 		return nil
 	}
 	return grantDifference(&before.Grant, &after.Grant)
+}
+
+// Follow returns the change that makes a live session have what its subscriber is
+// entitled to now, where it is known what kind of change that was. Who is no longer
+// admitted is disconnected whatever the kind, and who is in the walled garden gets
+// nothing else. Into the garden and out of it goes by a disconnect where the NAS can't.
+func Follow(kind linegate.ChangeKind, now Entitlement) linegate.Change {
+	switch {
+	case kind == linegate.ChangeDisconnect, kind == linegate.ChangeReauthenticate:
+		return linegate.Change{Kind: kind}
+	case !now.Admitted:
+		return linegate.Change{Kind: linegate.ChangeDisconnect}
+	case now.Walled && kind != linegate.ChangeWalledGarden:
+		kind = linegate.ChangeSuspend
+	}
+	moves := kind == linegate.ChangeSuspend || kind == linegate.ChangeWalledGarden || kind == linegate.ChangeResume
+	return linegate.Change{Kind: kind, Grant: now.Grant, OrDisconnect: moves}
 }
 
 // grantDifference compares what a session outside of a walled garden has.

@@ -57,3 +57,25 @@ func TestADifferenceOfGrantsIsNothingOrTheChangesToMake(t *testing.T) {
 		})
 	}
 }
+
+func TestASessionFollowsWhatItsSubscriberMayHaveNow(t *testing.T) {
+	grant := linegate.Grant{ServiceVLAN: 100}
+	open := coa.Entitlement{Admitted: true, Grant: grant}
+	walled := coa.Entitlement{Admitted: true, Walled: true, Grant: grant}
+	disconnect := linegate.Change{Kind: linegate.ChangeDisconnect}
+	for name, test := range map[string]struct {
+		kind linegate.ChangeKind
+		now  coa.Entitlement
+		want linegate.Change
+	}{
+		"a rate":                            {linegate.ChangeRate, open, linegate.Change{Kind: linegate.ChangeRate, Grant: grant}},
+		"resumed":                           {linegate.ChangeResume, open, linegate.Change{Kind: linegate.ChangeResume, Grant: grant, OrDisconnect: true}},
+		"into the garden":                   {linegate.ChangeWalledGarden, walled, linegate.Change{Kind: linegate.ChangeWalledGarden, Grant: grant, OrDisconnect: true}},
+		"a rate, but in the garden":         {linegate.ChangeRate, walled, linegate.Change{Kind: linegate.ChangeSuspend, Grant: grant, OrDisconnect: true}},
+		"resumed, but no longer admitted":   {linegate.ChangeResume, coa.Entitlement{}, disconnect},
+		"a disconnect":                      {linegate.ChangeDisconnect, open, disconnect},
+		"asked again, whatever it may have": {linegate.ChangeReauthenticate, walled, linegate.Change{Kind: linegate.ChangeReauthenticate}},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, coa.Follow(test.kind, test.now)) })
+	}
+}

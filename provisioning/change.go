@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"slices"
 
 	"github.com/dbos-inc/dbos-transact-golang/dbos"
 
@@ -41,19 +42,19 @@ func (e *Engine) change(ctx dbos.Context, order string) (string, error) {
 				return err
 			}
 		}
-		kind, live := changeKind(seen.Subscriber.Profile, p.subscriber.Profile)
-		if live && kind == linegate.ChangeVLAN && !seen.Flags.VLANCoAUpdates {
-			live = false
+		kinds := changeKinds(seen.Subscriber.Profile, p.subscriber.Profile)
+		if at := slices.Index(kinds, linegate.ChangeVLAN); at >= 0 && !seen.Flags.VLANCoAUpdates {
+			kinds = slices.Delete(kinds, at, at+1)
 			p.warnings = append(p.warnings, "live sessions keep their VLAN until they authenticate again: enable_vlan_coa_updates is off")
 		}
-		if live {
+		for _, kind := range kinds {
 			s.pushBack(kind)
 		}
 		s.restore(seen.Subscriber)
 		if err := s.put("write network profile", p.subscriber); err != nil {
 			return err
 		}
-		if live {
+		for _, kind := range kinds {
 			if err := s.push(kind); err != nil {
 				return err
 			}
@@ -144,22 +145,24 @@ func (p *setup) formerCPE(seen sight) *linegate.CPESettings {
 	return &former
 }
 
-// changeKind says what live sessions have to be told, if anything. A session that
-// can't be told a new address has to come back for it.
-func changeKind(was, now *linegate.NetworkProfile) (kind linegate.ChangeKind, live bool) {
+// changeKinds says what live sessions have to be told, if anything. A session that
+// can't be told a new address has to come back for it, and then has all that is new.
+func changeKinds(was, now *linegate.NetworkProfile) (kinds []linegate.ChangeKind) {
 	if was == nil {
 		was = &linegate.NetworkProfile{}
 	}
-	switch {
-	case was.StaticIPv4 != now.StaticIPv4, was.StaticIPv6 != now.StaticIPv6, was.FramedIPv6Prefix != now.FramedIPv6Prefix,
-		was.CircuitID != now.CircuitID, was.RemoteID != now.RemoteID, was.IPv6Mode != now.IPv6Mode:
-		return linegate.ChangeDisconnect, true
-	case was.ServiceVLAN != now.ServiceVLAN, was.InnerVLAN != now.InnerVLAN, was.QinQEnabled != now.QinQEnabled:
-		return linegate.ChangeVLAN, true
-	case was.DelegatedIPv6Prefix != now.DelegatedIPv6Prefix:
-		return linegate.ChangePrefix, true
-	case was.Rate != now.Rate:
-		return linegate.ChangeRate, true
+	if was.StaticIPv4 != now.StaticIPv4 || was.StaticIPv6 != now.StaticIPv6 || was.FramedIPv6Prefix != now.FramedIPv6Prefix ||
+		was.CircuitID != now.CircuitID || was.RemoteID != now.RemoteID || was.IPv6Mode != now.IPv6Mode {
+		return []linegate.ChangeKind{linegate.ChangeDisconnect}
 	}
-	return "", false
+	if was.ServiceVLAN != now.ServiceVLAN || was.InnerVLAN != now.InnerVLAN || was.QinQEnabled != now.QinQEnabled {
+		kinds = append(kinds, linegate.ChangeVLAN)
+	}
+	if was.DelegatedIPv6Prefix != now.DelegatedIPv6Prefix {
+		kinds = append(kinds, linegate.ChangePrefix)
+	}
+	if was.Rate != now.Rate {
+		kinds = append(kinds, linegate.ChangeRate)
+	}
+	return kinds
 }

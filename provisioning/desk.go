@@ -214,10 +214,7 @@ func (d *Desk) standing(status dbos.WorkflowStatus) (Standing, error) {
 		return standing, err
 	}
 	delete(standing.Order.Set, "password")
-	switch status.Status {
-	case dbos.WorkflowStatusEnqueued, dbos.WorkflowStatusDelayed:
-		standing.State = linegate.OrderQueued
-	case dbos.WorkflowStatusSuccess:
+	if status.Status == dbos.WorkflowStatusSuccess {
 		text, err := d.text(status.Output)
 		if err == nil {
 			err = decode([]byte(text), &standing.Result)
@@ -226,17 +223,20 @@ func (d *Desk) standing(status dbos.WorkflowStatus) (Standing, error) {
 			return standing, fmt.Errorf("order %s: result: %w", status.ID, err)
 		}
 		standing.State = standing.Result.State
-	default:
-		standing.State = linegate.OrderRunning
-		if standing.Stuck, err = d.stuck(status.ID); err != nil {
-			return standing, err
-		}
-		if standing.Stuck != "" {
-			standing.State = linegate.OrderStuck
-		}
-		if status.Error != nil {
-			standing.State, standing.Stuck = linegate.OrderStuck, status.Error.Error()
-		}
+		return standing, nil
+	}
+	standing.State = linegate.OrderRunning
+	if status.Status == dbos.WorkflowStatusEnqueued || status.Status == dbos.WorkflowStatusDelayed {
+		standing.State = linegate.OrderQueued // also one that was stuck and is being taken up
+	}
+	if standing.Stuck, err = d.stuck(status.ID); err != nil {
+		return standing, err
+	}
+	if status.Error != nil {
+		standing.Stuck = status.Error.Error()
+	}
+	if standing.Stuck != "" {
+		standing.State = linegate.OrderStuck
 	}
 	return standing, nil
 }

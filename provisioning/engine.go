@@ -91,7 +91,7 @@ func Open(ctx context.Context, options Options) (*Engine, error) {
 		Desk: &Desk{client: runtime, sealing: newSealing(options.Sealer), book: options.Book}, options: options,
 		dbos: runtime, slots: make(chan struct{}, options.Parallel),
 	}
-	if err := e.launch(); err != nil {
+	if err := errors.Join(e.releaseKept(ctx), e.launch()); err != nil {
 		return nil, errors.Join(fmt.Errorf("workflows in %s: %w", options.Database, err), e.Close())
 	}
 	return e, nil

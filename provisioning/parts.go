@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"linegate"
 )
@@ -79,7 +80,13 @@ func (s *story) create(p *setup) (err error) {
 	return err
 }
 
-func (s *story) actor() string { return s.order.Actor + " (order " + s.id + ")" }
+func (s *story) actor() string { return s.order.Actor + byOrder + s.id + ")" }
+
+const byOrder = " (order "
+
+// ByOrder reports whether what the actor wrote, by the audit trail, was written for
+// an order.
+func ByOrder(actor string) bool { return strings.Contains(actor, byOrder) }
 
 // push makes live sessions follow the profile. A NAS that says no does not undo
 // anything: the profile rules from the next authentication on.

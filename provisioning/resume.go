@@ -25,12 +25,15 @@ func (e *Engine) resume(ctx dbos.Context, order string) (string, error) {
 		suspended := service.Metadata.Suspended
 		service.State, service.OrderID, service.Metadata.Suspended = linegate.ServiceActive, s.id, nil
 		subscriber.Status = linegate.StatusActive
-		again := linegate.ChangeSuspend
-		if suspended != nil && suspended.Strategy == linegate.SuspendByRate && subscriber.Profile != nil {
+		var strategy linegate.SuspendStrategy // none is known: as by disconnecting
+		if suspended != nil {
+			strategy = suspended.Strategy
+		}
+		if strategy == linegate.SuspendByRate && subscriber.Profile != nil {
 			subscriber.Profile.Rate = suspended.Rate
-			again = linegate.ChangeRate
 		}
 
+		again, kind := toldBy(strategy)
 		s.pushBack(again)
 		s.restore(seen.Subscriber)
 		if err := s.put("restore profile", subscriber); err != nil {
@@ -39,7 +42,7 @@ func (e *Engine) resume(ctx dbos.Context, order string) (string, error) {
 		if err := s.record(seen.Service, service); err != nil {
 			return err
 		}
-		if err := s.push(linegate.ChangeResume); err != nil {
+		if err := s.push(kind); err != nil {
 			return err
 		}
 		s.result.ServiceID = service.ID

@@ -82,7 +82,7 @@ func (e *Engine) tell(ctx dbos.Context, input string, body func(*story) error) (
 
 func (s *story) claim() error {
 	_, err := do(s, inStore, "claim subscriber", func(ctx context.Context) (bool, error) {
-		return true, s.engine.options.Book.Claim(ctx, s.order.Tenant, s.order.Username, s.id)
+		return true, s.engine.claim(ctx, s.order.Tenant, s.order.Username, s.id)
 	})
 	return err
 }

@@ -30,20 +30,15 @@ func (e *Engine) suspend(ctx dbos.Context, order string) (string, error) {
 		service, subscriber := *seen.Service, seen.Subscriber.Clone()
 		service.State, service.OrderID = linegate.ServiceSuspended, s.id
 		service.Metadata.Suspended = &linegate.SuspendedState{Strategy: strategy}
-		kind := linegate.ChangeDisconnect
-		switch strategy {
-		case linegate.SuspendByRate:
+		if strategy == linegate.SuspendByRate {
 			service.Metadata.Suspended.Rate = subscriber.Profile.Rate
 			subscriber.Profile.Rate = s.order.SuspendRate
-			kind = linegate.ChangeRate
-		case linegate.SuspendByWalledGarden:
-			subscriber.Status = linegate.StatusSuspended
-			kind = linegate.ChangeWalledGarden
-		case linegate.SuspendByDisconnect:
+		} else {
 			subscriber.Status = linegate.StatusSuspended
 		}
 
-		s.pushBack(linegate.ChangeResume)
+		kind, back := toldBy(strategy)
+		s.pushBack(back)
 		s.restore(seen.Subscriber)
 		if err := s.put("hold profile back", subscriber); err != nil {
 			return err
@@ -74,4 +69,16 @@ func strategyOf(order linegate.Order, profile *linegate.NetworkProfile) (linegat
 		return linegate.SuspendByWalledGarden, nil
 	}
 	return linegate.SuspendByDisconnect, nil
+}
+
+// toldBy is how live sessions are told that their subscriber is held back, and that
+// it is no longer.
+func toldBy(strategy linegate.SuspendStrategy) (held, back linegate.ChangeKind) {
+	switch strategy {
+	case linegate.SuspendByRate:
+		return linegate.ChangeRate, linegate.ChangeRate
+	case linegate.SuspendByWalledGarden:
+		return linegate.ChangeWalledGarden, linegate.ChangeResume
+	}
+	return linegate.ChangeDisconnect, linegate.ChangeResume
 }

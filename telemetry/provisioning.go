@@ -35,6 +35,7 @@ type Orders struct {
 	available   *prometheus.GaugeVec
 	total       *prometheus.GaugeVec
 	vlanUse     *prometheus.GaugeVec
+	onuRepairs  *prometheus.CounterVec
 }
 
 func (m *Metrics) defineOrders() *Orders {
@@ -48,6 +49,7 @@ func (m *Metrics) defineOrders() *Orders {
 		available:   m.gauge("netbox_ipv6_pd_available_prefixes", "Free prefixes of the pool's length; a pool of all tenants has no tenant_id.", "tenant_id", "pool"),
 		total:       m.gauge("netbox_ipv6_pd_total_prefixes", "Prefixes of the pool's length that fit into it.", "tenant_id", "pool"),
 		vlanUse:     m.gauge("provisioning_vlan_pool_used_ratio", "Share of a VLAN pool that is assigned or reserved, 0 to 1; alert above 0.8.", "tenant_id", "olt", "pool"),
+		onuRepairs:  m.counter("voltha_onu_repairs_total", "Services that were found not in force on their ONU and put there again, by whether that went well.", "tenant_id", "success"),
 	}
 }
 
@@ -109,6 +111,11 @@ func (o *Orders) FinalConfiguration(service linegate.Service) {
 	o.event(slog.LevelInfo, EventFinalConfiguration,
 		slog.String("tenant_id", service.Tenant), slog.String("username", service.Username), slog.String("service_id", service.ID),
 		slog.Any("service_metadata", service.Metadata))
+}
+
+// ONURepaired tells that a service was put on its ONU again, or could not be.
+func (o *Orders) ONURepaired(tenant string, success bool) {
+	o.onuRepairs.WithLabelValues(tenant, strconv.FormatBool(success)).Inc()
 }
 
 // SetPrefixPool tells how full a pool for prefix delegation is.

@@ -25,6 +25,7 @@ func fillOrders(o *Orders) {
 	o.Finished(order, linegate.OrderResult{OrderID: "acme/1", State: linegate.OrderUndone, Error: "refused"}, time.Second)
 	o.FinalConfiguration(service)
 	o.SetPrefixPool("", "2001:db8::/40", 7, 65536)
+	o.ONURepaired("acme", true)
 	o.SetVLANPools([]linegate.VLANPoolUse{{Tenant: "acme", OLT: "olt-1", Pool: "internet", Used: 4, Size: 5}})
 }
 
@@ -39,6 +40,7 @@ func TestOrdersAreCountedAndLogged(t *testing.T) {
 		assert.InDelta(t, want, families[name].GetMetric()[0].GetGauge().GetValue(), 1e-9, name)
 	}
 	assert.InDelta(t, 1, families["netbox_ipv6_pd_allocations_total"].GetMetric()[0].GetCounter().GetValue(), 1e-9)
+	assert.InDelta(t, 1, families["voltha_onu_repairs_total"].GetMetric()[0].GetCounter().GetValue(), 1e-9)
 	assert.Len(t, families["provisioning_static_ip_used_total"].GetMetric(), 2)
 	for _, event := range []string{EventStaticIPUsed, EventPrefixDelegated, EventOrderStepFailed, EventOrderFinished, EventFinalConfiguration} {
 		assert.Contains(t, log.String(), `"event":"`+event+`"`)

@@ -14,7 +14,6 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/coa"
-	"linegate/policy"
 	"linegate/store"
 )
 
@@ -170,17 +169,15 @@ func (p *coaPlan) change(subscriber *linegate.Subscriber) (change linegate.Chang
 	if change.Kind == linegate.ChangeSuspend || change.Kind == linegate.ChangeWalledGarden {
 		as.Status = linegate.StatusSuspended
 	}
-	grant, _, admitted := policy.Entitled(as, p.settings)
+	may := entitlement(as, p.settings)
 	switch {
-	case admitted:
-		change.Grant = grant
-	case change.Kind == linegate.ChangeSuspend: // without a garden, suspended means rejected
-		change = linegate.Change{Kind: linegate.ChangeDisconnect}
-	case change.Kind == linegate.ChangeWalledGarden:
+	case !may.Admitted && change.Kind == linegate.ChangeWalledGarden:
 		return change, "the subscriber's profile names no walled garden"
-	default:
+	case !may.Admitted && change.Kind != linegate.ChangeSuspend: // without a garden, suspended means rejected
 		return change, "the subscriber would be rejected"
 	}
+	change = coa.Follow(change.Kind, may)
+	change.OrDisconnect = p.request.orDisconnect && change.Kind != linegate.ChangeDisconnect
 	return change, ""
 }
 

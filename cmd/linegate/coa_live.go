@@ -13,6 +13,7 @@ import (
 	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/coa"
+	"linegate/provisioning"
 	"linegate/radiusd"
 	"linegate/store"
 	"linegate/telemetry"
@@ -146,9 +147,9 @@ func (l *liveChanges) changed() {
 	}
 }
 
-// run serves and pushes until ctx ends, and closes everything.
+// run serves and pushes until ctx ends. The sender stays for who else has it.
 func (l *liveChanges) run(ctx context.Context) {
-	defer l.close()
+	defer l.closeSockets()
 	var both sync.WaitGroup
 	both.Go(func() { l.relay.Serve(ctx, l.sockets) })
 	both.Go(func() { l.push(ctx) })
@@ -156,10 +157,14 @@ func (l *liveChanges) run(ctx context.Context) {
 }
 
 func (l *liveChanges) close() {
+	l.closeSockets()
+	l.sender.Close()
+}
+
+func (l *liveChanges) closeSockets() {
 	for _, socket := range l.sockets {
 		_ = socket.Close()
 	}
-	l.sender.Close()
 }
 
 // push follows the feed for the tenants that want their changes pushed.
@@ -185,26 +190,28 @@ func (l *liveChanges) push(ctx context.Context) {
 // What changed meanwhile is not pushed.
 const notLooked = -1
 
-// pushPage pushes the next changes of the feed; more tells that there were some.
+// pushPage pushes the next changes of the feed; more tells that there were some. Where
+// no tenant wants that, it only moves on to the newest.
 func (l *liveChanges) pushPage(ctx context.Context) (more bool, err error) {
-	if l.pushed == notLooked {
-		newest, err := l.engine.Revision(ctx)
-		if err == nil {
-			l.pushed = newest
-		}
-		return false, err
-	}
-	tenants, err := l.engine.Tenants(ctx)
+	newest, err := l.engine.Revision(ctx) // before the tenants: what comes later is looked at later
 	if err != nil {
 		return false, err
 	}
-	pushing := map[string]bool{}
-	for _, tenant := range tenants {
-		pushing[tenant.Name] = tenant.PushChanges
+	pushing, err := l.pushing(ctx)
+	if err != nil {
+		return false, err
+	}
+	if l.pushed == notLooked || len(pushing) == 0 {
+		l.pushed = newest
+		return false, nil
+	}
+	// An order tells the sessions itself: see orderChanges.
+	wanted := func(entry *linegate.AuditEntry) bool {
+		return pushing[entry.Tenant] && !provisioning.ByOrder(entry.Actor)
 	}
 	from := l.pushed
 	p := &pusher{engine: l.engine, settings: *l.settings.Load()}
-	orders, newest, err := p.since(ctx, from, func(entry *linegate.AuditEntry) bool { return pushing[entry.Tenant] })
+	orders, newest, err := p.since(ctx, from, wanted)
 	l.pushed = newest
 	if len(orders) > 0 {
 		tally, _ := (&coa.Mass{Changer: l.sender}).Run(ctx, orders) // without a journal nothing fails
@@ -213,4 +220,19 @@ func (l *liveChanges) pushPage(ctx context.Context) (more bool, err error) {
 		}
 	}
 	return newest > from, err
+}
+
+// pushing returns the tenants that want their changes pushed.
+func (l *liveChanges) pushing(ctx context.Context) (map[string]bool, error) {
+	tenants, err := l.engine.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pushing := map[string]bool{}
+	for _, tenant := range tenants {
+		if tenant.PushChanges {
+			pushing[tenant.Name] = true
+		}
+	}
+	return pushing, nil
 }

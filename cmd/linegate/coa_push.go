@@ -64,11 +64,12 @@ func (p *pusher) entitlements(ctx context.Context, entry *linegate.AuditEntry) (
 	if err != nil {
 		return before, after, fmt.Errorf("revision %d of %s: %w", entry.Revision, entry.Name, err)
 	}
-	return p.entitlement(old), p.entitlement(now), nil
+	return entitlement(old, p.settings), entitlement(now, p.settings), nil
 }
 
-func (p *pusher) entitlement(subscriber *linegate.Subscriber) coa.Entitlement {
-	grant, reason, admitted := policy.Entitled(subscriber, p.settings)
+// entitlement is what a subscriber may have; nil is nobody.
+func entitlement(subscriber *linegate.Subscriber, settings linegate.Settings) coa.Entitlement {
+	grant, reason, admitted := policy.Entitled(subscriber, settings)
 	return coa.Entitlement{Admitted: admitted, Walled: reason == linegate.ReasonWalledGarden, Grant: grant}
 }
 

@@ -50,7 +50,8 @@ type daemon struct {
 	restored   atomic.Bool   // memory was filled from a snapshot, and the store was not heard of since
 	nasesKnown bool          // of whatever source; begin's, then fillAndFollow's
 	commits    *watchedRecorder
-	orders     *provisioner // nil: nothing is configured that orders could reach
+	orders     *provisioner // nil: nothing is configured that orders could reach or come from
+	api        *orderAPI    // nil: off
 }
 
 // newDaemon opens all sockets and knows all NAS, but does not serve yet. away is what
@@ -151,12 +152,19 @@ func (d *daemon) open(ctx context.Context, away error) error {
 	if err := d.server.Listen(ctx); err != nil {
 		return err
 	}
-	if d.cfg.Listen.HTTP == "" {
-		return nil
-	}
-	var err error
-	if d.http, err = new(net.ListenConfig).Listen(ctx, "tcp", d.cfg.Listen.HTTP); err != nil {
+	if err := d.openHTTP(ctx); err != nil {
 		d.server.Close()
+		return err
+	}
+	return nil
+}
+
+// openHTTP opens the addresses that are served over TCP.
+func (d *daemon) openHTTP(ctx context.Context) (err error) {
+	if d.api, err = openAPI(ctx, d.cfg.API); err != nil || d.cfg.Listen.HTTP == "" {
+		return err
+	}
+	if d.http, err = new(net.ListenConfig).Listen(ctx, "tcp", d.cfg.Listen.HTTP); err != nil {
 		return fmt.Errorf("listen for http: %w", err)
 	}
 	return nil
@@ -216,12 +224,16 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.orders != nil {
 		front.Go(func() error { d.orders.run(ctx); return nil })
 	}
+	if d.api != nil {
+		front.Go(func() error { d.serveAPI(ctx); return nil })
+	}
 	if d.http != nil {
 		handler := api.NewHandler(api.Options{Registry: d.metrics.Registry(), Ready: d.ready})
 		front.Go(func() error { d.serveHTTP(ctx, handler); return nil })
 	}
 	d.logger.Info("serving", "auth", joined(d.server.Addresses(radiusd.AuthPort)), "acct", joined(d.server.Addresses(radiusd.AcctPort)))
 	err := front.Wait()
+	d.live.close()
 	release()
 	if late := writers.Wait(); err == nil {
 		err = late
@@ -236,6 +248,13 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) serveHTTP(ctx context.Context, handler http.Handler) {
 	if err := api.Serve(ctx, d.http, handler, d.logger.Logger); err != nil {
 		d.logger.Error("metrics and health are not served any more", "error", err.Error())
+	}
+}
+
+// serveAPI is likewise.
+func (d *daemon) serveAPI(ctx context.Context) {
+	if err := d.api.serve(ctx, d.orders); err != nil {
+		d.logger.Error("orders are not taken over HTTP any more", "error", err.Error())
 	}
 }
 

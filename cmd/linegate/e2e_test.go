@@ -59,6 +59,7 @@ type instance struct {
 	acct    string
 	coa     string
 	http    string
+	api     string
 	log     *logLines
 }
 
@@ -108,14 +109,14 @@ func (s *instance) run() {
 	s.log.await(s, "all subscribers are in memory")
 }
 
-var bannerLine = regexp.MustCompile(`^  (auth|acct|coa|http) +(?:http://)?([0-9.:]+)`)
+var bannerLine = regexp.MustCompile(`^  (auth|acct|coa|http|api) +(?:http://)?([0-9.:]+)`)
 
 // readBanner learns the ports from what serve prints.
 func (s *instance) readBanner(stdout io.Reader) {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if found := bannerLine.FindStringSubmatch(lines.Text()); found != nil {
-			*map[string]*string{"auth": &s.auth, "acct": &s.acct, "coa": &s.coa, "http": &s.http}[found[1]] = found[2]
+			*map[string]*string{"auth": &s.auth, "acct": &s.acct, "coa": &s.coa, "http": &s.http, "api": &s.api}[found[1]] = found[2]
 		}
 		if strings.Contains(lines.Text(), "radclient") {
 			go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process

@@ -4,20 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"linegate"
-	"linegate/cmd/linegate/config"
 	"linegate/provisioning"
-	"linegate/provisioning/genieacs"
-	"linegate/provisioning/netbox"
-	"linegate/provisioning/voltha"
-	"linegate/store"
 )
 
 func newProvisionCommand(c *cli) *cobra.Command {
@@ -27,167 +18,6 @@ func newProvisionCommand(c *cli) *cobra.Command {
 		newProvisionDecideCommand(c, "cancel ID", "Make an order that is under way undo itself", (*provisioning.Desk).Cancel),
 		newProvisionDecideCommand(c, "give-up ID", "Leave out the step that an order is stuck at, for good", (*provisioning.Desk).GiveUp),
 		newProvisionResumeCommand(c), newProvisionReconcileCommand(c))
-}
-
-// works is what a command about orders has.
-type works struct {
-	desk    *provisioning.Desk
-	options provisioning.Options
-}
-
-// withOptions runs fn with what the configuration wires, and carries nothing out.
-func (c *cli) withOptions(ctx context.Context, fn func(config.Config, provisioning.Options) error) error {
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	if err := requireStore(cfg); err != nil {
-		return err
-	}
-	engine, sealer, err := openStore(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer engine.Close() // the error of fn counts
-	if err := checkStore(ctx, engine); err != nil {
-		return fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
-	}
-	options, err := provisioningOptions(cfg, engine, sealer)
-	if err != nil {
-		return err
-	}
-	return fn(cfg, options)
-}
-
-// withWorks runs fn with the store's orders at hand. Where no other process carries
-// orders out, this one does until fn returns.
-func (c *cli) withWorks(ctx context.Context, fn func(works) error) error {
-	return c.withOptions(ctx, func(cfg config.Config, options provisioning.Options) error {
-		for until := time.Now().Add(deskPatience); ; wait(ctx, orderPoll) {
-			release, held, err := becomeExecutor(ctx, cfg)
-			if err != nil {
-				return err
-			}
-			if held {
-				return errors.Join(carryOut(ctx, options, fn), release())
-			}
-			// A process that has just begun may not have made its tables yet.
-			desk, err := provisioning.OpenDesk(ctx, options.Database, options.Book, options.Sealer)
-			if err == nil {
-				return errors.Join(fn(works{desk: desk, options: options}), desk.Close())
-			}
-			if time.Now().After(until) || ctx.Err() != nil {
-				return err
-			}
-		}
-	})
-}
-
-// deskPatience is how long the process that carries orders out may take to begin.
-const deskPatience = 30 * time.Second
-
-// withDesk runs fn with a look at the orders. It carries none out, unless there
-// never was one: then it makes the tables.
-func (c *cli) withDesk(ctx context.Context, fn func(works) error) error {
-	var absent bool
-	err := c.withOptions(ctx, func(_ config.Config, options provisioning.Options) error {
-		desk, err := provisioning.OpenDesk(ctx, options.Database, options.Book, options.Sealer)
-		if absent = err != nil; absent {
-			return err
-		}
-		return errors.Join(fn(works{desk: desk, options: options}), desk.Close())
-	})
-	if absent {
-		return c.withWorks(ctx, fn)
-	}
-	return err
-}
-
-func carryOut(ctx context.Context, options provisioning.Options, fn func(works) error) error {
-	engine, err := provisioning.Open(context.WithoutCancel(ctx), options)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(works{desk: engine.Desk, options: options}), engine.Close())
-}
-
-// provisioningOptions wires what the configuration names.
-func provisioningOptions(cfg config.Config, engine store.Engine, sealer *store.Sealer) (provisioning.Options, error) {
-	book, able := engine.(store.Book)
-	if !able {
-		return provisioning.Options{}, fmt.Errorf("store %s: it can't keep orders yet; use SQLite", storeName(cfg.Store))
-	}
-	p := cfg.Provisioning
-	options := provisioning.Options{
-		Database: workflowsIn(cfg), Profiles: profileStore{engine}, Book: book, Sealer: sealer, Parallel: p.Parallel,
-		Flags:  func(tenant string) provisioning.Flags { return provisioning.Flags(p.FeaturesOf(tenant)) },
-		Timing: provisioning.Timing{Quarantine: p.Quarantine, CPEExpiry: cfg.GenieACS.Expiry, Poll: orderPoll},
-		Log:    slog.New(slog.DiscardHandler),
-	}
-	client, err := openNetBox(p.NetBox)
-	if err != nil {
-		return options, err
-	}
-	if client != nil {
-		options.Addresses = client
-	}
-	return options, addEquipment(cfg, &options)
-}
-
-// addEquipment opens the systems that ONUs and CPE are set through, where they are
-// configured. Neither is asked anything yet.
-func addEquipment(cfg config.Config, options *provisioning.Options) error {
-	if v := cfg.VOLTHA; v.Address != "" {
-		onu, err := voltha.Open(voltha.Config{
-			Backend: voltha.Backend(v.Backend), Address: v.Address, TLS: v.TLS, TechProfile: v.TechProfile, Ready: v.Ready, Verify: v.Verify, Settle: v.Settle,
-		})
-		if err != nil {
-			return err
-		}
-		options.ONU = onu
-	}
-	if g := cfg.GenieACS; g.URL != "" {
-		cpe, err := genieacs.Open(genieacs.Config{URL: g.URL, Username: g.Username, Password: g.Password, Token: g.Token, Models: g.Models, Expiry: g.Expiry})
-		if err != nil {
-			return err
-		}
-		options.CPE = cpe
-	}
-	return nil
-}
-
-// orderPoll is how often a process looks for orders.
-const orderPoll = 200 * time.Millisecond
-
-// openNetBox returns nil where none is configured.
-func openNetBox(cfg config.NetBox) (*netbox.Client, error) {
-	if cfg.URL == "" {
-		return nil, nil
-	}
-	token, err := os.ReadFile(cfg.TokenFile)
-	if err != nil {
-		return nil, fmt.Errorf("provisioning.netbox.token_file: %w", err)
-	}
-	options := netbox.Options{URL: cfg.URL, Token: linegate.Secret(strings.TrimSpace(string(token)))}
-	for _, pool := range cfg.Pools {
-		options.Pools = append(options.Pools, netbox.Pool(pool))
-	}
-	return netbox.New(options)
-}
-
-// profileStore is the subscribers of a store as orders use them.
-type profileStore struct{ store.Engine }
-
-func (p profileStore) PutSubscriber(ctx context.Context, actor string, s *linegate.Subscriber) error {
-	return p.Update(ctx, actor, func(tx store.Tx) error { _, err := tx.PutSubscriber(s); return err })
-}
-
-func (p profileStore) DeleteSubscriber(ctx context.Context, actor, tenant, username string) error {
-	err := p.Update(ctx, actor, func(tx store.Tx) error { return tx.DeleteSubscriber(tenant, username) })
-	if errors.Is(err, linegate.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 func newProvisionSubscriberCommand(c *cli) *cobra.Command {
@@ -206,9 +36,7 @@ func newProvisionSubscriberCommand(c *cli) *cobra.Command {
 				return err
 			}
 			if dryRun {
-				return c.withOptions(cmd.Context(), func(_ config.Config, options provisioning.Options) error {
-					return c.preview(cmd, options, order)
-				})
+				return c.withPlant(cmd.Context(), func(p *plant) error { return c.preview(cmd, p, order) })
 			}
 			return c.withWorks(cmd.Context(), func(w works) error { return c.carryOutOne(cmd, w, order) })
 		},
@@ -220,18 +48,18 @@ func newProvisionSubscriberCommand(c *cli) *cobra.Command {
 }
 
 // placed fills in the tenant where the order names none.
-func (c *cli) placed(ctx context.Context, options provisioning.Options, order *linegate.Order) (err error) {
+func (c *cli) placed(ctx context.Context, p *plant, order *linegate.Order) (err error) {
 	if order.Tenant == "" {
-		order.Tenant, err = c.pickTenant(ctx, options.Profiles.(profileStore).Engine)
+		order.Tenant, err = c.pickTenant(ctx, p.engine)
 	}
 	return err
 }
 
-func (c *cli) preview(cmd *cobra.Command, options provisioning.Options, order linegate.Order) error {
-	if err := c.placed(cmd.Context(), options, &order); err != nil {
+func (c *cli) preview(cmd *cobra.Command, p *plant, order linegate.Order) error {
+	if err := c.placed(cmd.Context(), p, &order); err != nil {
 		return err
 	}
-	lines, err := provisioning.Preview(cmd.Context(), options, order)
+	lines, err := provisioning.Preview(cmd.Context(), p.Options, order)
 	if err != nil {
 		return err
 	}
@@ -245,7 +73,7 @@ func (c *cli) preview(cmd *cobra.Command, options provisioning.Options, order li
 }
 
 func (c *cli) carryOutOne(cmd *cobra.Command, w works, order linegate.Order) error {
-	if err := c.placed(cmd.Context(), w.options, &order); err != nil {
+	if err := c.placed(cmd.Context(), w.plant, &order); err != nil {
 		return err
 	}
 	id, err := w.desk.Submit(cmd.Context(), order)
@@ -414,11 +242,13 @@ func newProvisionReconcileCommand(c *cli) *cobra.Command {
 	var repair bool
 	command := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Compare NetBox with the book of allocations, and free what its quarantine is over for",
-		Args:  cobra.NoArgs,
+		Short: "Compare NetBox and VOLTHA with what is booked, and free what its quarantine is over for",
+		Long: "Compare NetBox with the book of allocations, and the flows of ONUs with the services on them. What NetBox\n" +
+			"has too much is released with --repair; what VOLTHA lost, a running server puts back by itself.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withOptions(cmd.Context(), func(_ config.Config, options provisioning.Options) error {
-				found, err := provisioning.Reconcile(cmd.Context(), options, repair)
+			return c.withPlant(cmd.Context(), func(p *plant) error {
+				found, err := p.differences(cmd.Context(), repair)
 				rows := newListing(cmd.OutOrStdout(), c.output, "key", "prefix", "problem", "repaired")
 				for _, f := range found {
 					err = errors.Join(err, rows.add(record{{"key", f.Key}, {"prefix", f.Prefix}, {"problem", f.Problem}, {"repaired", f.Repaired}}))
@@ -427,6 +257,32 @@ func newProvisionReconcileCommand(c *cli) *cobra.Command {
 			})
 		},
 	}
-	command.Flags().BoolVar(&repair, "repair", false, "mend what is safe to mend; else only report")
+	command.Flags().BoolVar(&repair, "repair", false, "mend what is safe to mend in NetBox; else only report")
 	return command
+}
+
+// differences compares every system that is configured with what is booked.
+func (p *plant) differences(ctx context.Context, repair bool) (found []linegate.Finding, err error) {
+	if p.netbox != nil || p.onus == nil { // without either the error tells
+		if found, err = provisioning.Reconcile(ctx, p.Options, repair); err != nil || p.onus == nil {
+			return found, err
+		}
+	}
+	wanted, _, err := p.servicesOnONUs(ctx)
+	if err != nil {
+		return found, err
+	}
+	checked, err := p.onus.Check(ctx, wanted)
+	if err != nil {
+		return found, err
+	}
+	for i, seen := range checked {
+		switch service := wanted[i]; {
+		case seen.Absent:
+			found = append(found, linegate.Finding{Key: service.ID, Problem: "ONU " + service.Serial + " is off or unknown: " + seen.Detail})
+		case !seen.Installed:
+			found = append(found, linegate.Finding{Key: service.ID, Problem: "not in force on ONU " + service.Serial + ": " + seen.Detail})
+		}
+	}
+	return found, nil
 }

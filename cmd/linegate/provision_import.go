@@ -39,7 +39,7 @@ func newProvisionImportCommand(c *cli) *cobra.Command {
 				return fmt.Errorf("--parallel: %q is not allowed: 1 to 256", strconv.Itoa(parallel))
 			}
 			return c.withWorks(cmd.Context(), func(w works) error {
-				tenant, err := c.pickTenant(cmd.Context(), w.options.Profiles.(profileStore).Engine)
+				tenant, err := c.pickTenant(cmd.Context(), w.engine)
 				if err != nil {
 					return err
 				}

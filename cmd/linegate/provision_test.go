@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -263,4 +264,56 @@ func TestAnOrderReachesNetBoxVOLTHAAndGenieACS(t *testing.T) {
 	assert.Empty(t, core.Crashes())
 	assert.Empty(t, acs.Crashes())
 	assert.Zero(t, b.holds(t, done.Service))
+}
+
+// The core forgets its flows, an ONU its own; the server puts them back.
+func TestTheServerKeepsServicesOnTheirONUs(t *testing.T) {
+	core := volthatest.StartCore(t, nil)
+	s := startServer(t, "LINEGATE_VOLTHA_ADDRESS="+core.Address(), "LINEGATE_VOLTHA_SETTLE=200ms", "LINEGATE_VOLTHA_CHECK_EVERY=1s")
+	s.cli("provision", "subscriber", "-f", s.file("on.yaml", "key: k1\nusername: kept\nprofile: {circuit_id: c, service_vlan: 800, inner_vlan: 900, qinq_enabled: true}\nonu: {serial: BBSM00000001, uni: 1}\n"))
+	require.Len(t, core.Flows(), 4)
+	repaired := func(times string) func() bool {
+		return func() bool {
+			_, metrics := s.get("/metrics")
+			return strings.Contains(metrics, `voltha_onu_repairs_total{success="true",tenant_id="demo"} `+times+"\n")
+		}
+	}
+
+	core.Restart()
+	s.within(60*time.Second, repaired("1"), "the keeper repairs")
+	assert.Len(t, core.Flows(), 4)
+	core.RebootONU("BBSM00000001")
+	s.within(60*time.Second, repaired("2"), "the keeper repairs again")
+	assert.Len(t, core.Wire(), 4)
+	assert.Contains(t, s.cli("provision", "reconcile"), "KEY")
+	assert.Empty(t, core.Crashes())
+
+	s.stop() // nobody keeps now
+	require.Len(t, s.log.events(s, "onu_repaired"), 2)
+	core.Restart()
+	assert.Contains(t, s.cli("provision", "reconcile"), "not in force on ONU BBSM00000001")
+	core.PowerOff("BBSM00000001")
+	assert.Contains(t, s.cli("provision", "reconcile"), "ONU BBSM00000001 is off or unknown")
+	assert.Empty(t, core.Flows())
+}
+
+func TestAServerShowsVLANPoolsInNetBox(t *testing.T) {
+	s, b := provisionedInstance(t, "LINEGATE_PROVISIONING_NETBOX_MIRROR_VLANS=true")
+	s.cli("pool", "set", "internet", "--olt", "olt-1", "--range", "700-799:1-4094")
+	s.cli("provision", "subscriber", "-f", s.file("v.yaml", "key: v1\nusername: pooled\nprofile: {circuit_id: c}\nvlan: {pool: internet, olt: olt-1}\n"))
+	s.stop()
+	s.run() // it compares when it begins, and then every minute
+	s.within(60*time.Second, func() bool {
+		return strings.Contains(strings.Join(s.log.all(), "\n"), "VLAN pools were mirrored to NetBox")
+	}, "mirrored")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/api/ipam/vlans/", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Token "+b.token)
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"internet-700"`)
+	assert.Contains(t, string(text), "Linegate: 1 services, 0 reserved")
 }

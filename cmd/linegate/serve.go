@@ -113,6 +113,9 @@ func (d *daemon) banner(out io.Writer) {
 	if d.http != nil {
 		fmt.Fprintf(out, "  http   http://%s/  (metrics, healthz, readyz)\n", d.http.Addr())
 	}
+	if d.api != nil {
+		fmt.Fprintf(out, "  api    http://%s/api/\n", d.api.listener.Addr())
+	}
 	fmt.Fprintf(out, "  store  %s\n", storeName(d.cfg.Store))
 	if d.cfg.ApplyOnFirstStart != "" {
 		fmt.Fprintf(out, "Try it, from this machine:\n"+

@@ -83,16 +83,20 @@ func (s system) post(t *testing.T, path string, body map[string]any) {
 	require.NoError(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, strings.NewReader(string(text)))
 	require.NoError(t, err)
-	scheme := "Token "
-	if strings.HasPrefix(s.token.Reveal(), "nbt_") {
-		scheme = "Bearer "
-	}
-	request.Header.Set("Authorization", scheme+s.token.Reveal())
+	s.authorize(request)
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer answer.Body.Close()
 	require.Equal(t, http.StatusCreated, answer.StatusCode)
+}
+
+func (s system) authorize(request *http.Request) {
+	scheme := "Token "
+	if strings.HasPrefix(s.token.Reveal(), "nbt_") {
+		scheme = "Bearer "
+	}
+	request.Header.Set("Authorization", scheme+s.token.Reveal())
 }
 
 // claim returns one with a key that nobody had before.

@@ -2,6 +2,7 @@ package voltha
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -16,7 +17,8 @@ type Keeper struct {
 	// Wanted lists all services that are to be in force.
 	Wanted func(context.Context) ([]linegate.ONUService, error)
 	// Repair makes a service that is not as wanted. It is a field because whoever
-	// runs workflows must see to it that none of them works on the same service.
+	// runs workflows must see to it that none of them works on the same service: then
+	// it is linegate.ErrConflict, and the next sweep looks again.
 	Repair func(context.Context, linegate.ONUService) error
 	Every  time.Duration // default a minute
 	Logger *slog.Logger
@@ -28,6 +30,7 @@ type Sweep struct {
 	Checked  int
 	Repaired int
 	Failed   int // could not be repaired, and is tried again with the next sweep
+	Left     int // somebody else works on it
 }
 
 // Run sweeps until the context ends.
@@ -65,25 +68,30 @@ func (k *Keeper) Sweep(ctx context.Context) (Sweep, error) {
 		if result.Installed || result.Absent || ctx.Err() != nil {
 			continue
 		}
-		if k.repair(ctx, wanted[i], result.ONUResult) {
+		switch err := k.repair(ctx, wanted[i], result.ONUResult); {
+		case err == nil:
 			sweep.Repaired++
-		} else {
+		case errors.Is(err, linegate.ErrConflict):
+			sweep.Left++
+		default:
 			sweep.Failed++
 		}
 	}
 	return sweep, ctx.Err()
 }
 
-func (k *Keeper) repair(ctx context.Context, service linegate.ONUService, found linegate.ONUResult) bool {
+func (k *Keeper) repair(ctx context.Context, service linegate.ONUService, found linegate.ONUResult) error {
 	attributes := []slog.Attr{
 		slog.String("service_id", service.ID), slog.String("serial_number", service.Serial), slog.String("found", found.Detail),
 	}
-	if err := k.Repair(ctx, service); err != nil {
+	err := k.Repair(ctx, service)
+	switch {
+	case err == nil:
+		k.Logger.LogAttrs(ctx, slog.LevelWarn, "a service was not in force on its ONU and was repaired",
+			append(attributes, slog.String("event", EventONURepaired))...)
+	case !errors.Is(err, linegate.ErrConflict):
 		k.Logger.LogAttrs(ctx, slog.LevelError, "a service is not in force on its ONU and could not be repaired",
 			append(attributes, slog.String("event", EventONURepairError), slog.String("error", err.Error()))...)
-		return false
 	}
-	k.Logger.LogAttrs(ctx, slog.LevelWarn, "a service was not in force on its ONU and was repaired",
-		append(attributes, slog.String("event", EventONURepaired))...)
-	return true
+	return err
 }

@@ -33,6 +33,7 @@ type Config struct {
 	Provisioning Provisioning
 	VOLTHA       VOLTHA
 	GenieACS     GenieACS
+	API          API
 	// ApplyOnFirstStart is a file for `linegate apply`, applied when the store is
 	// empty; empty: none.
 	ApplyOnFirstStart string
@@ -44,6 +45,12 @@ type Listen struct {
 	Acct []string
 	CoA  []string
 	HTTP string // empty: no HTTP
+}
+
+// API says where other systems may give orders over HTTP.
+type API struct {
+	Address   string // empty: nowhere
+	TokenFile string
 }
 
 // Log says what is logged and where to.

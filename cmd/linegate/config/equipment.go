@@ -16,6 +16,7 @@ type VOLTHA struct {
 	Ready       time.Duration
 	Verify      time.Duration
 	Settle      time.Duration
+	CheckEvery  time.Duration // how often services are compared with what is there
 }
 
 // GenieACS says which one sets CPE.
@@ -58,6 +59,8 @@ func equipmentKeys() []Key {
 			func(c *Config) *time.Duration { return &c.VOLTHA.Verify }),
 		durationKey("voltha.settle", "3s", time.Millisecond, time.Minute, "1ms to 1m", "how long flows must stay listed to be believed; refusals came after up to 2 s",
 			func(c *Config) *time.Duration { return &c.VOLTHA.Settle }),
+		durationKey("voltha.check_every", "1m", time.Second, 24*time.Hour, "1s to 24h", "how often services on ONUs are compared with what VOLTHA has, and put back where it lost them",
+			func(c *Config) *time.Duration { return &c.VOLTHA.CheckEvery }),
 		key("genieacs.url", "", "an http or https URL (default: none)", "northbound interface of the GenieACS that sets CPE",
 			func(c *Config, text string) bool { c.GenieACS.URL = text; return text == "" || isURL(text) }),
 		key("genieacs.username", "", "a name (default: none)", "for a proxy in front of GenieACS that asks for a password",

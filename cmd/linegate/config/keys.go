@@ -44,7 +44,7 @@ func serverKeys() []Key {
 			func(c *Config) *[]string { return &c.Listen.Acct }),
 		addressesKey("listen.coa", "", "where CoA and Disconnect requests of other systems are received, over UDP",
 			func(c *Config) *[]string { return &c.Listen.CoA }),
-		key("listen.http", "127.0.0.1:9812", "HOST:PORT, [IPv6]:PORT or :PORT; off", "health, metrics and admin API, over TCP",
+		key("listen.http", "127.0.0.1:9812", "HOST:PORT, [IPv6]:PORT or :PORT; off", "health and metrics, over TCP",
 			func(c *Config, text string) bool {
 				if c.Listen.HTTP = text; text == "off" {
 					c.Listen.HTTP = ""
@@ -146,6 +146,10 @@ func serverKeys() []Key {
 			func(c *Config) *time.Duration { return &c.CoA.ReplayWindow }),
 		countKey("coa.pending", "1024", 1, 1<<16, "requests of clients that may wait for a NAS; more are dropped and counted",
 			func(c *Config) *int { return &c.CoA.Pending }),
+		key("api.address", "", "HOST:PORT, [IPv6]:PORT or :PORT (default: none)", "where other systems give orders over HTTP; see docs/provisioning.md",
+			func(c *Config, text string) bool { c.API.Address = text; return text == "" || isAddress(text) }),
+		key("api.token_file", "", "a path", "a file with the token, of 16 characters or more, that every request to api.address has to bring",
+			func(c *Config, text string) bool { c.API.TokenFile = text; return true }),
 		key("apply_on_first_start", "", "a path (default: none)", "a file for `linegate apply` that serve applies when the store is empty",
 			func(c *Config, text string) bool { c.ApplyOnFirstStart = text; return true }),
 	}

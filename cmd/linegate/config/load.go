@@ -55,6 +55,9 @@ func Load(path string) (Config, error) {
 	if c.KeyFile == "" && found.Len() == 0 {
 		found.Add(file.lines["store"], "key_file: must be given when the store is not SQLite")
 	}
+	if c.API.Address != "" && c.API.TokenFile == "" && found.Len() == 0 {
+		found.Add(file.lines["api.address"], "api.token_file: must be given with api.address")
+	}
 	return c, found.Err()
 }
 

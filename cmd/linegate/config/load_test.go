@@ -64,7 +64,7 @@ func TestAnEmptyFileAndNoFileHoldEveryDefault(t *testing.T) {
 	assert.Equal(t, Retention{Events: 90 * day, Sessions: 400 * day}, none.Retention)
 	assert.Equal(t, CoA{Ports: 256, Timeout: 30 * time.Second, ReplayWindow: 300 * time.Second, Pending: 1024}, none.CoA)
 	assert.Empty(t, none.ApplyOnFirstStart)
-	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second}, none.VOLTHA)
+	assert.Equal(t, VOLTHA{Backend: "core", TechProfile: 64, Ready: 20 * time.Second, Verify: 30 * time.Second, Settle: 3 * time.Second, CheckEvery: time.Minute}, none.VOLTHA)
 	assert.Equal(t, GenieACS{Expiry: 168 * time.Hour}, none.GenieACS)
 
 	empty.File = ""
@@ -96,13 +96,14 @@ func TestAFileSetsEveryKey(t *testing.T) {
 			NetBox: NetBox{URL: "https://netbox.example.net", TokenFile: "/etc/linegate/netbox.token", Pools: []AddressPool{
 				{Slot: linegate.SlotIPv4, Prefix: netip.MustParsePrefix("100.64.0.0/16")},
 				{Tenant: "acme", Slot: linegate.SlotDelegatedPrefix, Prefix: netip.MustParsePrefix("2001:db8:200::/40"), VRF: "blue", Length: 48},
-			}},
+			}, MirrorVLANs: true},
 			Quarantine: 7 * day, Parallel: 4,
 			Features: Features{AllowIPv4Only: true, Option82Default: linegate.Option82Enforce},
 			Tenants:  []TenantFeature{{"acme", "enable_ipv6_pd", "true"}, {"acme", "option82_default_policy", "ignore"}},
 		},
-		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond},
+		VOLTHA:   VOLTHA{Backend: "vgc", Address: "http://127.0.0.1:8181", TLS: true, TechProfile: 65, Ready: time.Second, Verify: 2 * time.Second, Settle: time.Millisecond, CheckEvery: time.Hour},
 		GenieACS: GenieACS{URL: "https://acs.example.net/nbi", Username: "linegate", Password: "s3cret", Token: "t0ken", Models: "/etc/linegate/models", Expiry: time.Hour},
+		API:      API{Address: "127.0.0.1:9813", TokenFile: "/etc/linegate/api.token"},
 	}, full)
 	assert.Equal(t, Features{AllowIPv4Only: true, Option82Default: linegate.Option82Ignore, IPv6PD: true}, full.Provisioning.FeaturesOf("acme"))
 	assert.Equal(t, full.Provisioning.Features, full.Provisioning.FeaturesOf("other"))

@@ -26,6 +26,8 @@ type NetBox struct {
 	URL       string // empty: none
 	TokenFile string
 	Pools     []AddressPool
+	// MirrorVLANs: NetBox shows the VLAN pools as VLAN groups.
+	MirrorVLANs bool
 }
 
 // AddressPool is a prefix in NetBox that addresses or prefixes are taken from.
@@ -117,6 +119,11 @@ func provisioningKeys() []Key {
 				pool, ok := parsePool(text)
 				c.Provisioning.NetBox.Pools = append(c.Provisioning.NetBox.Pools, pool)
 				return ok
+			}),
+		key("provisioning.netbox.mirror_vlans", "false", "true, false", "whether NetBox shows the VLAN pools, as VLAN groups with a VLAN for each service VLAN in use; nothing is read from them",
+			func(c *Config, text string) bool {
+				c.Provisioning.NetBox.MirrorVLANs = text == "true"
+				return text == "true" || text == "false"
 			}),
 		key("provisioning.quarantine", "0", "0, or 1h to 8760h, also as 1d", "how long released addresses are kept from being given out again; 0: not at all",
 			func(c *Config, text string) (ok bool) {

@@ -43,6 +43,7 @@ type Server struct {
 	tags     map[string]bool
 	prefixes map[int64]*object
 	ips      map[int64]*object
+	vlans    vlanTables
 	http     *httptest.Server
 }
 
@@ -138,6 +139,8 @@ func (s *Server) carryOut(r *http.Request) recorder {
 		return s.tagList(r)
 	case "ipam/prefixes":
 		return s.objects(r, parts[2:], s.prefixes, "prefix", "ipam.prefix")
+	case "ipam/vlan-groups", "ipam/vlans":
+		return s.vlanObjects(r, parts[1], parts[2:])
 	case "ipam/ip-addresses":
 		return s.objects(r, parts[2:], s.ips, "address", "ipam.ipaddress")
 	}

@@ -1,13 +1,34 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 
+	"linegate"
 	"linegate/cmd/linegate/config"
 	"linegate/provisioning"
 	"linegate/provisioning/genieacs"
+	"linegate/provisioning/netbox"
 	"linegate/provisioning/voltha"
 )
+
+// openNetBox returns nil where none is configured.
+func openNetBox(cfg config.NetBox) (*netbox.Client, error) {
+	if cfg.URL == "" {
+		return nil, nil
+	}
+	token, err := os.ReadFile(cfg.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("provisioning.netbox.token_file: %w", err)
+	}
+	options := netbox.Options{URL: cfg.URL, Token: linegate.Secret(strings.TrimSpace(string(token)))}
+	for _, pool := range cfg.Pools {
+		options.Pools = append(options.Pools, netbox.Pool(pool))
+	}
+	return netbox.New(options)
+}
 
 // openONUs opens the configured VOLTHA, or returns nil where there is none.
 func openONUs(c config.VOLTHA, logger *slog.Logger) (voltha.Client, error) {
