@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -32,9 +34,9 @@ func TestTheExecutorsLockPassesOnWhenItsHolderIsKilled(t *testing.T) {
 	second := newInstance(t)
 	second.env = append(slices.Clone(first.env), spool())
 	second.run()
-	_, held, err := becomeExecutor(t.Context(), config.Config{Store: dsn})
+	held, _, err := becomeExecutor(t.Context(), config.Config{Store: dsn})
 	require.NoError(t, err)
-	require.False(t, held, "the first server has the lock")
+	require.Nil(t, held, "the first server has the lock")
 
 	var said bytes.Buffer
 	order := exec.Command(second.path, "provision", "subscriber", "-f", second.order("provision", "crm-1"))
@@ -51,6 +53,29 @@ func TestTheExecutorsLockPassesOnWhenItsHolderIsKilled(t *testing.T) {
 	assert.Contains(t, said.String(), "done")
 	assert.Contains(t, second.cli("provision", "show", "demo/crm-1"), "done")
 	assert.Len(t, managedKeys(t, b), 3, "two addresses and a prefix, each once")
+}
+
+// Who loses the connection that the lock stands on must not go on: another may have
+// begun.
+func TestTheExecutorHearsThatItsLockIsLost(t *testing.T) {
+	cluster := pgtest.Shared(t)
+	dsn := cluster.Database(t)
+	held, release, err := becomeExecutor(t.Context(), config.Config{Store: dsn})
+	require.NoError(t, err)
+	require.NoError(t, held.Err())
+	other, err := pgx.Connect(t.Context(), dsn)
+	require.NoError(t, err)
+	defer other.Close(t.Context())
+	_, err = other.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted`)
+	require.NoError(t, err)
+	<-held.Done()
+	assert.ErrorContains(t, context.Cause(held), "lock of provisioning is lost")
+	_ = release() // the connection is gone
+
+	held, release, err = becomeExecutor(t.Context(), config.Config{Store: dsn})
+	require.NoError(t, err)
+	require.NotNil(t, held, "free for the next")
+	require.NoError(t, release())
 }
 
 // netBoxThatWaits makes a NetBox that tells of every request to allocate, and answers

@@ -135,12 +135,12 @@ func (c *cli) withPlant(ctx context.Context, fn func(*plant) error) error {
 func (c *cli) withWorks(ctx context.Context, fn func(works) error) error {
 	return c.withPlant(ctx, func(p *plant) error {
 		for until := time.Now().Add(deskPatience); ; wait(ctx, orderPoll) {
-			release, held, err := becomeExecutor(ctx, p.cfg)
+			held, release, err := becomeExecutor(ctx, p.cfg)
 			if err != nil {
 				return err
 			}
-			if held {
-				return errors.Join(p.carryOut(ctx, fn), release())
+			if held != nil {
+				return errors.Join(p.carryOut(held, fn), release())
 			}
 			// A process that has just begun may not have made its tables yet.
 			desk, err := p.openDesk(ctx)

@@ -65,8 +65,8 @@ func (p *provisioner) run(ctx context.Context) {
 // turn carries orders out while this process is the one that does, and returns at
 // once when another is.
 func (p *provisioner) turn(ctx context.Context) error {
-	release, held, err := becomeExecutor(ctx, p.daemon.cfg)
-	if err != nil || !held {
+	held, release, err := becomeExecutor(ctx, p.daemon.cfg)
+	if err != nil || held == nil {
 		return err
 	}
 	engine, err := provisioning.Open(context.WithoutCancel(ctx), p.Options)
@@ -76,18 +76,18 @@ func (p *provisioner) turn(ctx context.Context) error {
 	p.daemon.logger.Info("orders are carried out here")
 	var beside sync.WaitGroup
 	if p.onus != nil {
-		beside.Go(func() { p.onuKeeper(engine).Run(ctx) })
+		beside.Go(func() { p.onuKeeper(engine).Run(held) })
 	}
-	for tidied := time.Now(); ctx.Err() == nil; wait(ctx, poolInterval) {
-		p.measure(ctx)
-		p.mirror(ctx)
+	for tidied := time.Now(); held.Err() == nil; wait(held, poolInterval) {
+		p.measure(held)
+		p.mirror(held)
 		if time.Since(tidied) >= tidyInterval && p.netbox != nil {
-			p.tidy(ctx)
+			p.tidy(held)
 			tidied = time.Now()
 		}
 	}
 	beside.Wait()
-	return errors.Join(engine.Close(), release())
+	return errors.Join(context.Cause(held), engine.Close(), release())
 }
 
 // onuKeeper puts services back on ONUs that VOLTHA lost.
