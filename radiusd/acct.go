@@ -55,10 +55,10 @@ func (x *exchange) readEvent() (event linegate.AccountingEvent, ok bool) {
 	if !event.NAS.Address.IsValid() {
 		event.NAS.Address = x.from.address.Addr()
 	}
-	line := x.client.dialect.ReadLine(x.packet, &x.socket.scratch.line)
-	event.Line.CircuitID, event.Line.RemoteID = linegate.Octets(line.CircuitID), linegate.Octets(line.RemoteID)
+	request := x.client.ReadRequest(x.packet, &x.socket.scratch)
+	event.Line.CircuitID, event.Line.RemoteID = linegate.Octets(request.Line.CircuitID), linegate.Octets(request.Line.RemoteID)
 	if !event.EndsAll() {
-		x.attribute(&event)
+		x.attribute(&event, &request)
 	}
 	return event, true
 }
@@ -66,9 +66,8 @@ func (x *exchange) readEvent() (event linegate.AccountingEvent, ok bool) {
 // attribute names the subscriber and what memory knows of its grant: the VLANs, and
 // how often the session is to report.
 // Class tells the subscriber whatever the NAS put into User-Name.
-func (x *exchange) attribute(event *linegate.AccountingEvent) {
-	request := x.client.ReadRequest(x.packet, &x.socket.scratch)
-	facts, _ := Identify(&request, x.socket.server.directory, &x.socket.scratch)
+func (x *exchange) attribute(event *linegate.AccountingEvent, request *linegate.Request) {
+	facts, _ := Identify(request, x.socket.server.directory, &x.socket.scratch)
 	if facts.Subscriber != nil {
 		event.SubscriberID = facts.Subscriber.ID
 		_, granted := policy.Grant(facts, *x.socket.server.settings.Load())

@@ -56,7 +56,7 @@ func (m *Metrics) RelayDrop(reason linegate.RelayDrop) { m.coa.relayDrops.add(re
 
 // RelayLost counts requests of other systems that the kernel dropped.
 func (m *Metrics) RelayLost(packets uint32) {
-	m.coa.relayDrops[linegate.RelaySocketFull].Add(float64(packets))
+	m.coa.relayDrops.of(linegate.RelaySocketFull).Add(float64(packets))
 }
 
 // CoAChange counts a change of a live session.
@@ -79,17 +79,17 @@ type changeLabels struct {
 
 // resolveChanges makes the tenant's series.
 func (c *coaMetrics) resolveChanges(t *TenantMetrics, name string) {
-	t.changes = map[changeLabels]prometheus.Counter{}
 	for _, kind := range linegate.ChangeKinds() {
 		for _, result := range linegate.ChangeResults() {
-			t.changes[changeLabels{kind, result}] = c.changes.WithLabelValues(name, string(kind), string(result))
+			t.changes = append(t.changes, tallied[changeLabels]{changeLabels{kind, result},
+				c.changes.WithLabelValues(name, string(kind), string(result))})
 		}
 	}
 	t.vlanChanged, t.vlanUnchanged = c.vlanChanges.WithLabelValues(name, "true"), c.vlanChanges.WithLabelValues(name, "false")
 }
 
 func (t *TenantMetrics) change(kind linegate.ChangeKind, result linegate.ChangeResult) {
-	count(t.changes[changeLabels{kind, result}])
+	t.changes.add(changeLabels{kind, result})
 	switch {
 	case kind != linegate.ChangeVLAN:
 	case result == linegate.ChangeAcked:

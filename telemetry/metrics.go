@@ -93,7 +93,7 @@ func (m *Metrics) Drop(reason Drop) { m.drops.add(reason) }
 
 // DropMany counts packets that were dropped before they could be seen one by one.
 func (m *Metrics) DropMany(reason Drop, count uint64) {
-	if counter, listed := m.drops[reason]; listed {
+	if counter := m.drops.of(reason); counter != nil {
 		counter.Add(float64(count))
 	}
 }
@@ -137,21 +137,38 @@ func (m *Metrics) Tenant(name string) *TenantMetrics {
 	return tenant
 }
 
-// tally is one counter for each value of a closed list, resolved beforehand.
-type tally[K ~string] map[K]prometheus.Counter
+// tally is one counter for each value of a closed list, resolved beforehand. The
+// lists are short and begin with what comes most, so that looking through one costs
+// less than hashing.
+type tally[K comparable] []tallied[K]
+
+type tallied[K comparable] struct {
+	value   K
+	counter prometheus.Counter
+}
 
 // newTally resolves the counters of all values; labels are those that stand
 // before the value's own.
-func newTally[K ~string](vector *prometheus.CounterVec, values []K, labels ...string) tally[K] {
-	counters := make(tally[K], len(values))
+func newTally[K ~string](vector *prometheus.CounterVec, values []K, labels ...string) (t tally[K]) {
 	for _, value := range values {
-		counters[value] = vector.WithLabelValues(append(labels[:len(labels):len(labels)], string(value))...)
+		t = append(t, tallied[K]{value, vector.WithLabelValues(append(labels[:len(labels):len(labels)], string(value))...)})
 	}
-	return counters
+	return t
 }
 
+// of returns nil for a value that is not in the list.
+func (t tally[K]) of(value K) prometheus.Counter {
+	for i := range t {
+		if t[i].value == value {
+			return t[i].counter
+		}
+	}
+	return nil
+}
+
+// add counts nothing for a value that is not in the list.
 func (t tally[K]) add(value K) {
-	if counter, listed := t[value]; listed {
+	if counter := t.of(value); counter != nil {
 		counter.Inc()
 	}
 }

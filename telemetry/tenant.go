@@ -16,20 +16,20 @@ type TenantMetrics struct {
 	replies     tally[ReplyCode]
 	decisions   tally[linegate.Reason]
 	accounting  tally[linegate.AcctStatus]
-	validations map[validation]prometheus.Counter
-	mismatches  map[mismatch]prometheus.Counter
+	validations tally[validation]
+	mismatches  tally[mismatch]
 	singleVLAN  prometheus.Counter
 	qinq        prometheus.Counter
 	ipv6        tally[linegate.IPv6AssignmentMode]
 	staticIPv4  prometheus.Counter
 	staticIPv6  prometheus.Counter
-	vlanChecks  map[linegate.VLANCheck]prometheus.Counter
+	vlanChecks  tally[linegate.VLANCheck]
 	moves       prometheus.Counter
 	shared      prometheus.Counter
 	conflicts   prometheus.Counter
 	accepts     prometheus.Observer
 	rejects     prometheus.Observer
-	changes     map[changeLabels]prometheus.Counter
+	changes     tally[changeLabels]
 
 	vlanChanged, vlanUnchanged prometheus.Counter
 }
@@ -63,7 +63,7 @@ func (t *TenantMetrics) Decision(decision *linegate.Decision, took time.Duration
 		t.check(check, decision.Accept)
 	}
 	if decision.VLAN.Result != "" {
-		count(t.vlanChecks[decision.VLAN])
+		t.vlanChecks.add(decision.VLAN)
 	}
 	if decision.LineOwner != nil {
 		t.moves.Inc()
@@ -82,12 +82,12 @@ func (t *TenantMetrics) Decision(decision *linegate.Decision, took time.Duration
 func (t *TenantMetrics) CarrierConflict() { t.conflicts.Inc() }
 
 func (t *TenantMetrics) check(check *linegate.Option82Check, accept bool) {
-	count(t.validations[validation{check.Result, check.Policy, accept}])
+	t.validations.add(validation{check.Result, check.Policy, accept})
 	if check.CircuitIDDiffers {
-		count(t.mismatches[mismatch{check.Policy, fieldCircuitID}])
+		t.mismatches.add(mismatch{check.Policy, fieldCircuitID})
 	}
 	if check.RemoteIDDiffers {
-		count(t.mismatches[mismatch{check.Policy, fieldRemoteID}])
+		t.mismatches.add(mismatch{check.Policy, fieldRemoteID})
 	}
 }
 
@@ -113,13 +113,6 @@ func (t *TenantMetrics) grant(grant *linegate.Grant) {
 func grantsIPv6(grant *linegate.Grant) bool {
 	return grant.FramedIPv6Prefix.IsValid() || grant.FramedIPv6Address.IsValid() || grant.DelegatedIPv6Prefix.IsValid() ||
 		grant.FramedIPv6Pool != "" || grant.StatefulIPv6Pool != "" || grant.DelegatedIPv6Pool != ""
-}
-
-// count passes over a series that no value of the closed lists makes.
-func count(counter prometheus.Counter) {
-	if counter != nil {
-		counter.Inc()
-	}
 }
 
 // tenantVectors are the metrics that have a series for each tenant.
@@ -173,18 +166,15 @@ func (v *tenantVectors) tenant(name string) *TenantMetrics {
 		accounting: newTally(v.accounting, acctStatuses(), name),
 		ipv6: newTally(v.ipv6, []linegate.IPv6AssignmentMode{
 			linegate.IPv6SLAAC, linegate.IPv6Stateful, linegate.IPv6PD, linegate.IPv6DualStack}, name),
-		validations: map[validation]prometheus.Counter{},
-		mismatches:  map[mismatch]prometheus.Counter{},
-		vlanChecks:  map[linegate.VLANCheck]prometheus.Counter{},
-		moves:       v.moves.WithLabelValues(name),
-		shared:      v.shared.WithLabelValues(name),
-		conflicts:   v.conflicts.WithLabelValues(name),
-		singleVLAN:  v.vlans.WithLabelValues(name, "single"),
-		qinq:        v.vlans.WithLabelValues(name, "qinq"),
-		staticIPv4:  v.staticIPs.WithLabelValues(name, "4"),
-		staticIPv6:  v.staticIPs.WithLabelValues(name, "6"),
-		accepts:     v.durations.WithLabelValues(name, answerAccept),
-		rejects:     v.durations.WithLabelValues(name, answerReject),
+		moves:      v.moves.WithLabelValues(name),
+		shared:     v.shared.WithLabelValues(name),
+		conflicts:  v.conflicts.WithLabelValues(name),
+		singleVLAN: v.vlans.WithLabelValues(name, "single"),
+		qinq:       v.vlans.WithLabelValues(name, "qinq"),
+		staticIPv4: v.staticIPs.WithLabelValues(name, "4"),
+		staticIPv6: v.staticIPs.WithLabelValues(name, "6"),
+		accepts:    v.durations.WithLabelValues(name, answerAccept),
+		rejects:    v.durations.WithLabelValues(name, answerReject),
 	}
 	v.resolveChecks(t, name)
 	return t
@@ -193,27 +183,30 @@ func (v *tenantVectors) tenant(name string) *TenantMetrics {
 // resolveChecks makes the series of every result and policy that go together.
 func (v *tenantVectors) resolveChecks(t *TenantMetrics, name string) {
 	compared := []linegate.Option82Policy{linegate.Option82Enforce, linegate.Option82Log}
-	policies := map[linegate.Option82Result][]linegate.Option82Policy{
-		linegate.Option82Match:     compared,
-		linegate.Option82Mismatch:  compared,
-		linegate.Option82Missing:   compared,
-		linegate.Option82Ignored:   {linegate.Option82Ignore},
-		linegate.Option82NoProfile: {""},
-	}
-	for result, policies := range policies {
-		for _, policy := range policies {
+	for _, checked := range []struct {
+		result   linegate.Option82Result
+		policies []linegate.Option82Policy
+	}{
+		{linegate.Option82Match, compared},
+		{linegate.Option82Mismatch, compared},
+		{linegate.Option82Missing, compared},
+		{linegate.Option82Ignored, []linegate.Option82Policy{linegate.Option82Ignore}},
+		{linegate.Option82NoProfile, []linegate.Option82Policy{""}},
+	} {
+		for _, policy := range checked.policies {
 			for _, accept := range []bool{true, false} {
-				t.validations[validation{result, policy, accept}] =
-					v.validations.WithLabelValues(name, string(result), policyLabel(policy), answer(accept))
+				t.validations = append(t.validations, tallied[validation]{validation{checked.result, policy, accept},
+					v.validations.WithLabelValues(name, string(checked.result), policyLabel(policy), answer(accept))})
 			}
 		}
 	}
 	for _, policy := range compared {
 		for _, result := range linegate.VLANResults() {
-			t.vlanChecks[linegate.VLANCheck{Result: result, Policy: policy}] = v.vlanChecks.WithLabelValues(name, string(result), string(policy))
+			t.vlanChecks = append(t.vlanChecks, tallied[linegate.VLANCheck]{linegate.VLANCheck{Result: result, Policy: policy},
+				v.vlanChecks.WithLabelValues(name, string(result), string(policy))})
 		}
 		for _, field := range []string{fieldCircuitID, fieldRemoteID} {
-			t.mismatches[mismatch{policy, field}] = v.mismatches.WithLabelValues(name, string(policy), field)
+			t.mismatches = append(t.mismatches, tallied[mismatch]{mismatch{policy, field}, v.mismatches.WithLabelValues(name, string(policy), field)})
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"reflect"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -284,7 +283,7 @@ func (d *daemon) fillAndFollow(ctx context.Context) {
 		err := d.cache.Warm(ctx)
 		if err == nil {
 			close(d.filled)
-			debug.FreeOSMemory() // reading them took twice what stays
+			settleMemory()
 			d.tellFilled(time.Since(began))
 			break
 		}

@@ -63,10 +63,10 @@ func (e *entry) keys() []linegate.Key {
 }
 
 // Octets that the table spends on an entry and the index on a key: slots of 56, 16
-// and 16, of which maps that grow leave up to half empty.
+// and 16, of which tables that grow leave a quarter to five eighths empty.
 const (
-	entryOverhead = (56 + 16) * 3 / 2
-	keyOverhead   = 16 * 3 / 2
+	entryOverhead = (56 + 16) * 7 / 4
+	keyOverhead   = 16 * 7 / 4
 )
 
 // cost estimates the entry's memory in octets.
