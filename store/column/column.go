@@ -29,11 +29,16 @@ func (c micros) Scan(value any) error {
 	if !ok {
 		return fmt.Errorf("time column holds %T", value)
 	}
-	*c.into = time.Time{}
-	if stored != 0 {
-		*c.into = time.UnixMicro(stored).UTC()
-	}
+	*c.into = FromMicros(stored)
 	return nil
+}
+
+// FromMicros is the time that Micros was given, in UTC.
+func FromMicros(stored int64) time.Time {
+	if stored == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(stored).UTC()
 }
 
 // Seconds is a duration in whole seconds.

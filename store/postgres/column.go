@@ -3,12 +3,15 @@ package postgres
 import (
 	"encoding"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"linegate/store/column"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // scanner is a pgx.Row or pgx.Rows.
@@ -71,12 +74,13 @@ func text(value encoding.TextMarshaler) string { return told(column.Text(value))
 // textColumn reads what text wrote.
 type textColumn struct{ into encoding.TextUnmarshaler }
 
-func (c textColumn) Scan(value any) error {
-	var stored string
-	if err := (toldColumn{&stored}).Scan(value); err != nil {
+// ScanText implements pgtype.TextScanner.
+func (c textColumn) ScanText(value pgtype.Text) error {
+	stored, err := untold(value)
+	if err != nil {
 		return err
 	}
-	return column.ReadText(c.into).Scan(stored)
+	return c.into.UnmarshalText([]byte(stored))
 }
 
 // hexMark begins a text that stands for octets which a text column can't hold.
@@ -91,20 +95,52 @@ func told(text string) string {
 	return hexMark + hex.EncodeToString([]byte(text))
 }
 
+// errNull tells of a column that should never be NULL.
+var errNull = errors.New("column holds NULL")
+
+// untold returns what told was given.
+func untold(value pgtype.Text) (string, error) {
+	if !value.Valid {
+		return "", errNull
+	}
+	digits, marked := strings.CutPrefix(value.String, hexMark)
+	if !marked {
+		return value.String, nil
+	}
+	octets, err := hex.DecodeString(digits)
+	return string(octets), err
+}
+
 // toldColumn reads what told wrote.
 type toldColumn struct{ into *string }
 
-func (c toldColumn) Scan(value any) error {
-	stored, ok := value.(string)
-	if !ok {
-		return fmt.Errorf("text column holds %T", value)
-	}
-	digits, marked := strings.CutPrefix(stored, hexMark)
-	if !marked {
-		*c.into = stored
-		return nil
-	}
-	octets, err := hex.DecodeString(digits)
-	*c.into = string(octets)
+// ScanText implements pgtype.TextScanner.
+func (c toldColumn) ScanText(value pgtype.Text) (err error) {
+	*c.into, err = untold(value)
 	return err
+}
+
+// timeColumn reads what column.Micros wrote, and counterColumn an unsigned counter,
+// without the detour through any that column's own readers take.
+type (
+	timeColumn    struct{ into *time.Time }
+	counterColumn struct{ into *uint64 }
+)
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (c timeColumn) ScanInt64(value pgtype.Int8) error {
+	if !value.Valid {
+		return errNull
+	}
+	*c.into = column.FromMicros(value.Int64)
+	return nil
+}
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (c counterColumn) ScanInt64(value pgtype.Int8) error {
+	if !value.Valid {
+		return errNull
+	}
+	*c.into = uint64(value.Int64)
+	return nil
 }

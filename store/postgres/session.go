@@ -38,12 +38,12 @@ func sessionValues(s *linegate.Session) []any {
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
 	var place string // follows from the others
-	err := row.Scan(toldColumn{&s.SubscriberID}, column.ReadOctets(&s.Class), column.ReadMicros(&s.UpdatedAt), &s.SessionTime,
-		column.ReadCounter(&s.InputOctets), column.ReadCounter(&s.OutputOctets), column.ReadCounter(&s.InputPackets), column.ReadCounter(&s.OutputPackets),
+	err := row.Scan(toldColumn{&s.SubscriberID}, column.ReadOctets(&s.Class), timeColumn{&s.UpdatedAt}, &s.SessionTime,
+		counterColumn{&s.InputOctets}, counterColumn{&s.OutputOctets}, counterColumn{&s.InputPackets}, counterColumn{&s.OutputPackets},
 		&s.TerminateCause, toldColumn{&s.CallingStationID}, toldColumn{&s.NASPortID}, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
 		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix}, &s.InnerVLAN,
 		&s.InterimInterval, &place,
-		column.ReadMicros(&s.StartedAt), column.ReadMicros(&s.StoppedAt), toldColumn{&s.UserName}, &s.ServiceVLAN,
+		timeColumn{&s.StartedAt}, timeColumn{&s.StoppedAt}, toldColumn{&s.UserName}, &s.ServiceVLAN,
 		&s.ID, toldColumn{&s.NAS.Tenant}, toldColumn{&s.NAS.Name}, textColumn{&s.NAS.Address}, toldColumn{&s.AcctSessionID})
 	if err != nil {
 		return nil, fail(err)
