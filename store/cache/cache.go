@@ -81,7 +81,7 @@ const (
 	octetsPerCounter = 256
 	// touchEvery is the share of finds that the table learns of, to tell what is in
 	// use: one in so many shows that as well as all.
-	touchEvery = 8
+	touchEvery = 32
 	// positionUnknown is the position before Warm has fixed where Follow begins.
 	positionUnknown = -1
 	// neverRead is feedReadAt while nobody follows.
