@@ -34,11 +34,10 @@ const (
 	shardCount = 64
 	// batchSize is how many records go into one transaction, and a shard's more.
 	batchSize = 4096
-	// unhurried is how many notes are recorded at every tick. When there are more,
-	// only every ticksPerShard-th tick records a shard: under a flood a subscriber has
-	// many checks a minute, and one record in four minutes says the same as many.
-	unhurried     = 8192
-	ticksPerShard = 4
+	// unhurried is how many notes are recorded at every tick. When there are more, a
+	// tick records one shard: whoever is answered must not wait for the bookkeeping of
+	// a flood, or of a whole town that comes back after a power cut.
+	unhurried = 8192
 	// A check with the same result as one noted less than noteFresh ago says nothing
 	// new, unless it counts as a mismatch. recentNotes are remembered, about 2 MiB.
 	noteFresh   = 10 * time.Second
@@ -57,7 +56,6 @@ type Bookkeeper struct {
 	shards   [shardCount]shard
 	batch    []store.ValidationRecord // Run's, reused
 	next     int                      // Run's: the shard that the next flush begins with
-	hurried  int                      // Run's: ticks since there are more notes than unhurried
 
 	pending  atomic.Int64
 	recorded atomic.Uint64
@@ -132,9 +130,9 @@ func repeats(mark, earlier uint64) bool {
 	return mark>>32 == earlier>>32 && uint32(mark)-uint32(earlier) < uint32(noteFresh/time.Second)
 }
 
-// Run records what was noted, every interval and once more when ctx ends; when
-// there is very much, a part of it at a time (unhurried). A failing store only delays: notes are kept and tried again. It returns an error
-// when the last attempt fails.
+// Run records what was noted, every interval and once more when ctx ends; when there
+// is very much, a part of it at a time (unhurried). A failing store only delays: notes
+// are kept and tried again. It returns an error when the last attempt fails.
 func (b *Bookkeeper) Run(ctx context.Context) error {
 	ticks := b.options.Ticks
 	if ticks == nil {
@@ -172,17 +170,10 @@ func (b *Bookkeeper) flushAndTell(ctx context.Context, wasFailing bool) (failing
 	return err != nil
 }
 
-// shardsDue is how many shards a tick records: all, unless that is more work than
-// it is worth and there is still room for more notes.
+// shardsDue is how many shards a tick records.
 func (b *Bookkeeper) shardsDue() int {
-	pending := b.pending.Load()
-	if pending <= unhurried || pending > int64(b.options.MaxPending)/2 {
-		b.hurried = 0
+	if b.pending.Load() <= unhurried {
 		return shardCount
-	}
-	b.hurried++
-	if b.hurried%ticksPerShard != 0 {
-		return 0
 	}
 	return 1
 }

@@ -289,14 +289,9 @@ func TestAFloodIsRecordedAPartAtATick(t *testing.T) {
 		require.NoError(t, b.flush(t.Context(), b.shardsDue()))
 		ticks++
 	}
-	assert.InDelta(t, 4*32, ticks, 4*8, "a shard every fourth tick")
+	assert.InDelta(t, shardCount/2, ticks, 8, "a shard each")
 	require.NoError(t, b.flush(t.Context(), b.shardsDue()))
 	assert.Len(t, recorder.records, 2*unhurried, "the rest at once")
-
-	for i := range 50_001 {
-		b.Validated(fmt.Sprint(i), noon.Add(noteFresh), linegate.Option82Match)
-	}
-	assert.Equal(t, shardCount, b.shardsDue(), "before the room is used up")
 }
 
 func TestNotesFromManySidesAreAllCounted(t *testing.T) {

@@ -92,7 +92,8 @@ func makeFile(path string) error {
 }
 
 func (s *Store) connect(ctx context.Context, path string) (err error) {
-	if s.writer, err = openPool(path, 1, url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"}}); err != nil {
+	if s.writer, err = openPool(path, 1, url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
+		"_pragma": {"cache_size(-65536)"}}); err != nil { // the indexes that a million sessions grow at
 		return err
 	}
 	if s.lookups, err = openPool(path, lookupConnections, url.Values{"_query_only": {"1"}}); err != nil {
@@ -135,7 +136,9 @@ func (s *Store) takeUp(ctx context.Context) error {
 func openPool(path string, connections int, settings url.Values) (*sql.DB, error) {
 	settings.Set("_busy_timeout", strconv.FormatInt(busyTimeout.Milliseconds(), 10))
 	settings.Set("_foreign_keys", "1")
-	settings.Add("_pragma", "cache_size(-8000)")            // KiB
+	if !settings.Has("_pragma") {
+		settings.Add("_pragma", "cache_size(-8000)") // KiB
+	}
 	settings.Add("_pragma", "journal_size_limit(67108864)") // what the log shrinks to after a long list held it up
 	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+"?"+settings.Encode())
 	if err != nil {
