@@ -34,10 +34,11 @@ const (
 	shardCount = 64
 	// batchSize is how many records go into one transaction, and a shard's more.
 	batchSize = 4096
-	// unhurried is how many notes are recorded at every tick. When there are more, a
-	// tick records one shard: whoever is answered must not wait for the bookkeeping of
-	// a flood, or of a whole town that comes back after a power cut.
-	unhurried = 8192
+	// unhurried is how many notes are recorded at every tick. When there are more, only
+	// every ticksPerShard-th tick records a shard: whoever is answered must not wait for
+	// the bookkeeping of a flood, or of a whole town that comes back after a power cut.
+	unhurried     = 8192
+	ticksPerShard = 4
 	// A check with the same result as one noted less than noteFresh ago says nothing
 	// new, unless it counts as a mismatch. recentNotes are remembered, about 2 MiB.
 	noteFresh   = 10 * time.Second
@@ -56,6 +57,7 @@ type Bookkeeper struct {
 	shards   [shardCount]shard
 	batch    []store.ValidationRecord // Run's, reused
 	next     int                      // Run's: the shard that the next flush begins with
+	hurried  int                      // Run's: ticks since there are more notes than unhurried
 
 	pending  atomic.Int64
 	recorded atomic.Uint64
@@ -173,7 +175,12 @@ func (b *Bookkeeper) flushAndTell(ctx context.Context, wasFailing bool) (failing
 // shardsDue is how many shards a tick records.
 func (b *Bookkeeper) shardsDue() int {
 	if b.pending.Load() <= unhurried {
+		b.hurried = 0
 		return shardCount
+	}
+	b.hurried++
+	if b.hurried%ticksPerShard != 0 {
+		return 0
 	}
 	return 1
 }

@@ -289,7 +289,7 @@ func TestAFloodIsRecordedAPartAtATick(t *testing.T) {
 		require.NoError(t, b.flush(t.Context(), b.shardsDue()))
 		ticks++
 	}
-	assert.InDelta(t, shardCount/2, ticks, 8, "a shard each")
+	assert.InDelta(t, ticksPerShard*shardCount/2, ticks, ticksPerShard*8, "a shard every fourth tick")
 	require.NoError(t, b.flush(t.Context(), b.shardsDue()))
 	assert.Len(t, recorder.records, 2*unhurried, "the rest at once")
 }
