@@ -28,7 +28,7 @@ type Subscriber struct {
 	Profile    *NetworkProfile // nil: no network profile
 
 	Revision   int64      // of the write that made this state; grows with every write
-	Validation Validation // bookkeeping; lags behind by a second, under a flood by minutes
+	Validation Validation // bookkeeping, exact to ten seconds; lags behind by a second, under a flood by minutes
 }
 
 // Validation is what became of a subscriber's Option 82 checks.

@@ -126,7 +126,7 @@ func (b books) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error) {
 	err := b.w.each(func(row scanner) error {
 		var key []byte
 		var at time.Time
-		err := row.Scan(&key, column.ReadMicros(&at))
+		err := row.Scan(&key, timeColumn{&at})
 		if err == nil && len(key) == len(booking.Key{}) {
 			recorded[booking.Key(key)] = at
 		}

@@ -44,7 +44,7 @@ func (u *update) auditOne(entry linegate.AuditEntry) (statement, int64, error) {
 
 func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
 	var changes, keys []byte
-	err = row.Scan(&entry.Revision, column.ReadMicros(&entry.At), toldColumn{&entry.Actor}, &entry.Kind,
+	err = row.Scan(&entry.Revision, timeColumn{&entry.At}, toldColumn{&entry.Actor}, &entry.Kind,
 		&entry.Tenant, toldColumn{&entry.Name}, &entry.ID, &entry.Outcome, &changes, &keys)
 	if err != nil {
 		return entry, fail(err)

@@ -118,7 +118,7 @@ func (s *Store) Service(ctx context.Context, tenant, username string) (linegate.
 
 func scanService(row scanner) (service linegate.Service, err error) {
 	var key, metadata string
-	err = row.Scan(&service.ID, &service.Tenant, &key, toldColumn{&service.Username}, &service.State, &service.OrderID, &metadata, column.ReadMicros(&service.Updated))
+	err = row.Scan(&service.ID, &service.Tenant, &key, toldColumn{&service.Username}, &service.State, &service.OrderID, &metadata, timeColumn{&service.Updated})
 	if err != nil {
 		return service, fail(err)
 	}
@@ -177,7 +177,7 @@ func (s *Store) Allocations(ctx context.Context, fn func(linegate.AllocationReco
 	return s.list(ctx, "allocations", `SELECT state, claim, allocation, free_at, updated_at FROM allocations ORDER BY key`, func(row scanner) error {
 		var record linegate.AllocationRecord
 		var claim, allocation string
-		err := row.Scan(&record.State, &claim, &allocation, column.ReadMicros(&record.FreeAt), column.ReadMicros(&record.Updated))
+		err := row.Scan(&record.State, &claim, &allocation, timeColumn{&record.FreeAt}, timeColumn{&record.Updated})
 		if err == nil {
 			err = errors.Join(json.Unmarshal([]byte(claim), &record.Claim), json.Unmarshal([]byte(allocation), &record.Allocation))
 		}

@@ -120,8 +120,8 @@ func (c toldColumn) ScanText(value pgtype.Text) (err error) {
 	return err
 }
 
-// timeColumn reads what column.Micros wrote, and counterColumn an unsigned counter,
-// without the detour through any that column's own readers take.
+// timeColumn reads what column.Micros wrote, and counterColumn an unsigned counter. The
+// readers of package column would do, by way of a boxed value for each column.
 type (
 	timeColumn    struct{ into *time.Time }
 	counterColumn struct{ into *uint64 }

@@ -74,7 +74,7 @@ func (s *Store) RecordChanges(ctx context.Context, key string, done []linegate.C
 func (s *Store) EachChangeRecord(ctx context.Context, key string, fn func(linegate.ChangeRecord) error) error {
 	return s.each(ctx, s.lists, func(row scanner) error {
 		var record linegate.ChangeRecord
-		err := row.Scan(toldColumn{&record.SessionID}, &record.Result, &record.Cause, &record.Disconnected, column.ReadMicros(&record.At))
+		err := row.Scan(toldColumn{&record.SessionID}, &record.Result, &record.Cause, &record.Disconnected, timeColumn{&record.At})
 		if err != nil {
 			return fmt.Errorf("journal %s: %w", key, fail(err))
 		}

@@ -112,7 +112,7 @@ func (s *Store) schema(ctx context.Context) (schema store.Schema, err error) {
 func noteApplied(schema *store.Schema, row scanner) error {
 	var number int
 	var at time.Time
-	if err := row.Scan(&number, column.ReadMicros(&at)); err != nil {
+	if err := row.Scan(&number, timeColumn{&at}); err != nil {
 		return fail(err)
 	}
 	schema.Applied(number, at)

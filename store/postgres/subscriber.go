@@ -76,7 +76,7 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		&p.WalledGarden.ServiceVLAN, toldColumn{&p.WalledGarden.FilterID}, toldColumn{&p.WalledGarden.Pool}, &p.MaxSessions,
 		textColumn{&p.LineMatch}, textColumn{&p.MoreLines}, &p.CheckVLAN, textColumn{&p.DNSServers}, toldColumn{&p.FilterID}, textColumn{&p.ReplyAttributes},
 		&lineKey, &sub.Revision,
-		column.ReadMicros(&sub.Validation.LastAt), &sub.Validation.LastResult, &sub.Validation.MismatchCount)
+		timeColumn{&sub.Validation.LastAt}, &sub.Validation.LastResult, &sub.Validation.MismatchCount)
 	if err != nil {
 		return nil, fail(err)
 	}
