@@ -63,7 +63,9 @@ protoc:
 		--go-grpc_out=$(OUT) --go-grpc_opt=paths=source_relative voltha.proto
 
 test: check generated ## check, then every test with the race detector
-	@go test $(RACE) -timeout 30m ./...
+	@go test $(RACE) -timeout 30m ./... 2>&1 | tee bin/test.log || { \
+		echo; echo "These failed (all of the output: bin/test.log):"; \
+		grep -E '^ *--- FAIL|^FAIL|Error Trace:|Error: |Messages:|DATA RACE|^panic:' bin/test.log | cut -c -300; exit 1; }
 
 soak: tools ## Harm the database and the servers under load for SOAK, and count what was acknowledged
 	@LINEGATE_SOAK=$(SOAK) go test $(RACE) -count=1 -timeout 0 -v -run TestNothingIsLostWhateverHappensToTheDatabase ./cmd/linegate

@@ -44,7 +44,7 @@ func startTwoNodes(t *testing.T, server *pgtest.Server) *twoNodes {
 	for i := range c.nodes {
 		node := newInstance(t)
 		node.env = append(node.env,
-			"LINEGATE_STORE="+c.dsn, "LINEGATE_KEY_FILE="+c.key,
+			"LINEGATE_STORE="+c.dsn, "LINEGATE_KEY_FILE="+c.key, "LINEGATE_LOG_OPTION82_VALIDATION=unmatched",
 			"LINEGATE_SNAPSHOT="+filepath.Join(node.folder, "snapshot"),
 			"LINEGATE_ACCOUNTING_SPOOL="+filepath.Join(node.folder, "spool"))
 		node.run()

@@ -102,7 +102,8 @@ func (s *instance) run() {
 		_ = s.command.Process.Kill()
 		_ = s.command.Wait()
 		if s.Failed() {
-			s.Logf("log of the server:\n%s", strings.Join(s.log.all(), "\n"))
+			lines := s.log.all()
+			s.Logf("end of the server's log:\n%s", strings.Join(lines[max(0, len(lines)-200):], "\n"))
 		}
 	})
 	s.readBanner(stdout)
