@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,8 +34,9 @@ type liveChanges struct {
 	wake     chan struct{}                     // holds one: the feed has something new
 }
 
-// newLiveChanges opens the relay's sockets.
-func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine, logger *telemetry.Logger, metrics *telemetry.Metrics) (*liveChanges, error) {
+// newLiveChanges opens the relay's sockets. away is what firstLook found: the store is
+// not asked then.
+func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine, away error, logger *telemetry.Logger, metrics *telemetry.Metrics) (*liveChanges, error) {
 	l := &liveChanges{engine: engine, logger: logger, metrics: metrics, wake: make(chan struct{}, 1)}
 	l.settings.Store(&cfg.Policy)
 	options, err := coaOptions(cfg)
@@ -44,12 +46,11 @@ func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine,
 	options.Stray = metrics.StrayAnswer
 	options.Done = func(report coa.Report) { l.done(ctx, report) }
 	l.sender = coa.New(options)
-	if l.pushed, err = engine.Revision(ctx); errors.Is(err, linegate.ErrUnavailable) {
-		l.pushed = notLooked
-	} else if err != nil {
+	tenants, err := l.firstLook(ctx, away)
+	if err != nil {
 		return nil, err
 	}
-	clients, err := relayClients(ctx, cfg.CoA.Clients, engine)
+	clients, err := relayClients(cfg.CoA.Clients, tenants)
 	if err != nil {
 		return nil, err
 	}
@@ -74,24 +75,28 @@ func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine,
 	return l, nil
 }
 
-// relayClients reads the secrets of the configured clients, whose tenants have to
-// be there.
-func relayClients(ctx context.Context, configured []config.CoAClient, engine store.Engine) ([]coa.Client, error) {
-	if len(configured) == 0 {
+// firstLook notes where the feed stands and returns the tenants: nil while the store is
+// away, and then a wrong one shows in that nothing is found.
+func (l *liveChanges) firstLook(ctx context.Context, away error) (tenants []string, err error) {
+	if away == nil {
+		l.pushed, away = l.engine.Revision(ctx)
+	}
+	if away == nil {
+		tenants, away = tenantNames(ctx, l.engine)
+	}
+	if errors.Is(away, linegate.ErrUnavailable) {
+		l.pushed = notLooked
 		return nil, nil
 	}
-	tenants, err := tenantNames(ctx, engine)
-	away := errors.Is(err, linegate.ErrUnavailable) // then a wrong tenant shows in that nothing is found
-	if err != nil && !away {
-		return nil, err
-	}
-	known := map[string]bool{}
-	for _, tenant := range tenants {
-		known[tenant] = true
-	}
+	return tenants, away
+}
+
+// relayClients reads the secrets of the configured clients, whose tenants have to
+// be there.
+func relayClients(configured []config.CoAClient, tenants []string) (_ []coa.Client, err error) {
 	clients := make([]coa.Client, len(configured))
 	for i, client := range configured {
-		if !known[client.Tenant] && !away {
+		if tenants != nil && !slices.Contains(tenants, client.Tenant) {
 			return nil, fmt.Errorf("coa.clients: %s: tenant %q: %w", client.Address, client.Tenant, linegate.ErrNotFound)
 		}
 		secret := client.Secret

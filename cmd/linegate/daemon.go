@@ -77,7 +77,7 @@ func newDaemon(ctx context.Context, cfg config.Config, engine store.Engine, seal
 	if d.server, err = d.newServer(ctx); err != nil {
 		return nil, errors.Join(err, d.closeSpool())
 	}
-	if d.live, err = newLiveChanges(ctx, cfg, d.engine, logger, d.metrics); err != nil {
+	if d.live, err = newLiveChanges(ctx, cfg, d.engine, away, logger, d.metrics); err != nil {
 		return nil, errors.Join(err, d.closeSpool())
 	}
 	d.registerMetrics()

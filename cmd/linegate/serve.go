@@ -69,15 +69,13 @@ func serve(ctx context.Context, cfg config.Config, out io.Writer) (err error) {
 	return d.run(ctx)
 }
 
-// firstLook checks the store, and fills it when it is empty. away is why it can't be
-// asked, nil when it can; then the daemon looks at it when it is back.
+// firstLook makes the store ready, if that takes no longer than a start may wait. away
+// is why it is not, nil when it is; then the daemon does it when it can, and answers
+// from the snapshot meanwhile: a migration of a large store may take minutes.
 func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out io.Writer) (away, err error) {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
-	err = prepareStore(ctx, engine)
-	if err == nil {
-		err = applyOnFirstStart(ctx, engine, cfg, out)
-	}
+	err = makeReady(ctx, engine, cfg, out)
 	if errors.Is(err, linegate.ErrUnavailable) {
 		return err, nil
 	}
@@ -85,6 +83,14 @@ func firstLook(ctx context.Context, engine store.Engine, cfg config.Config, out 
 		return nil, fmt.Errorf("store %s: %w", storeName(cfg.Store), err)
 	}
 	return nil, nil
+}
+
+// makeReady checks the store and migrates it, and fills it when it is empty.
+func makeReady(ctx context.Context, engine store.Engine, cfg config.Config, out io.Writer) error {
+	if err := prepareStore(ctx, engine); err != nil {
+		return err
+	}
+	return applyOnFirstStart(ctx, engine, cfg, out)
 }
 
 // applyOnFirstStart fills a store that nothing was ever written to.

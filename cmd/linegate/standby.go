@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"linegate"
@@ -37,12 +38,12 @@ func (d *daemon) begin(ctx context.Context, away error) error {
 	return nil
 }
 
-// prepare checks the store, once.
+// prepare makes the store ready, once.
 func (d *daemon) prepare(ctx context.Context) error {
 	if d.usable.Load() {
 		return nil
 	}
-	err := prepareStore(ctx, d.engine.Engine)
+	err := makeReady(ctx, d.engine.Engine, d.cfg, io.Discard)
 	d.usable.Store(err == nil)
 	return err
 }

@@ -39,6 +39,12 @@ const (
 	longestProbe = 5 * time.Second
 	probeBatch   = 64
 	replayBatch  = 2048
+	// slowReplay is when a batch took so long that the next is half as large: others
+	// on the same store wait for it, and beyond replayLimit it would be for nothing.
+	slowReplay = time.Second
+	// mostRoom bounds how many events may come faster than they are replayed before
+	// their senders are held back.
+	mostRoom = 4 * replayBatch
 )
 
 // detour is the way of events through the spool. It is in use from the first batch
@@ -56,10 +62,17 @@ type detour struct {
 	since    time.Time
 	appended int
 	replayed int // by the replayer; those set aside included
+
+	// catchingUp: the store takes what is replayed. Then two that are replayed make room
+	// for one that comes; without any they come too fast.
+	catchingUp bool
+	room       int
+	stepped    chan struct{} // holds a token after a batch of the replayer
 }
 
 func newDetour(spool Spool, recorder Recorder, logger *slog.Logger) *detour {
-	d := &detour{spool: spool, line: newLine(recorder), logger: logger, begun: make(chan struct{}, 1)}
+	d := &detour{spool: spool, line: newLine(recorder), logger: logger,
+		begun: make(chan struct{}, 1), stepped: make(chan struct{}, 1)}
 	if left := spool.Len(); left > 0 {
 		d.open()
 		logger.Warn("accounting of an earlier run waits in the spool: it is replayed first", "events", left)
@@ -94,6 +107,7 @@ func (d *detour) begin(events []linegate.AccountingEvent, cause error) error {
 // appended, so that the store is asked again.
 func (d *detour) open() {
 	d.inUse, d.since, d.appended, d.replayed = true, time.Now(), 0, 0
+	d.catchingUp, d.room = false, mostRoom
 	d.begun <- struct{}{} // has room: it is taken out before inUse ends
 }
 
@@ -102,7 +116,48 @@ func (d *detour) append(events []linegate.AccountingEvent) error {
 		return fmt.Errorf("%w: %w", linegate.ErrUnavailable, err)
 	}
 	d.appended += len(events)
+	if d.catchingUp {
+		d.room -= len(events)
+	}
 	return nil
+}
+
+// giveWay holds back the senders of what was appended, for patience at most, when
+// more comes than is replayed: a disk takes events faster than a store, so that
+// senders who only wait for their answer would keep the spool from ever being empty.
+func (d *detour) giveWay(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for d.tooFast() && ctx.Err() == nil {
+		select {
+		case <-d.stepped:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (d *detour) tooFast() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inUse && d.catchingUp && d.room < 0
+}
+
+// note keeps how a batch of the replayer went.
+func (d *detour) note(settled int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.replayed += settled
+	d.catchingUp = err == nil
+	d.room = min(d.room+settled/2, mostRoom)
+	d.wakeSenders()
+}
+
+// wakeSenders lets who is held back look again.
+func (d *detour) wakeSenders() {
+	select {
+	case d.stepped <- struct{}{}:
+	default:
+	}
 }
 
 // start runs the replayer until the returned function is called, which waits for
@@ -131,6 +186,7 @@ func (d *detour) start(ctx context.Context) (stop func()) {
 func (d *detour) replay(ctx context.Context) {
 	pause(ctx, firstProbe)
 	for wait, size := 2*firstProbe, probeBatch; ctx.Err() == nil; {
+		began := time.Now()
 		more, err := d.step(ctx, size)
 		switch {
 		case err != nil:
@@ -141,6 +197,8 @@ func (d *detour) replay(ctx context.Context) {
 			wait, size = min(2*wait, longestProbe), probeBatch
 		case !more:
 			return
+		case time.Since(began) > slowReplay:
+			wait, size = firstProbe, max(size/2, probeBatch)
 		default:
 			wait, size = firstProbe, min(2*size, replayBatch)
 		}
@@ -165,7 +223,7 @@ func (d *detour) step(ctx context.Context, size int) (more bool, err error) {
 		return !d.end(), nil
 	}
 	settled, err := d.settle(ctx, events)
-	d.replayed += settled
+	d.note(settled, err)
 	return true, errors.Join(err, d.spool.Release(settled))
 }
 
@@ -208,6 +266,7 @@ func (d *detour) end() bool {
 		return false
 	}
 	d.inUse = false
+	d.wakeSenders()
 	if d.replayed > 0 {
 		d.logger.Info("the spool is empty: accounting goes to the store again",
 			"spooled", d.appended, "replayed", d.replayed, "took", time.Since(d.since).String())

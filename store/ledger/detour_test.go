@@ -459,3 +459,44 @@ func playStore(t *testing.T, random *rand.Rand) {
 	}
 	require.Equal(t, kept, r.recorded())
 }
+
+// Senders who send as soon as they are answered: the disk would answer them faster
+// than the store takes what is replayed.
+func TestTheSpoolIsEmptiedUnderSendersThatNeverRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		away.Store(true)
+		var longest int
+		r := &recorder{answer: func(_ context.Context, ids []string) error {
+			if away.Load() {
+				return errAway
+			}
+			longest = max(longest, len(ids))
+			time.Sleep(time.Duration(len(ids)) * 2 * time.Millisecond)
+			return nil
+		}}
+		spool := &memorySpool{}
+		l := ledger.New(r, ledger.Options{Spool: spool})
+		end := run(t, l)
+		const most = 100_000
+		sent, backAt := 0, 1000
+		var send func(error)
+		send = func(err error) {
+			assert.NoError(t, err)
+			time.Sleep(time.Millisecond)
+			away.Store(sent < backAt)
+			if sent < backAt || sent < most && spool.Len() > 0 {
+				sent++
+				require.NoError(t, l.Record(named(fmt.Sprint(sent-1)), send))
+			}
+		}
+		send(nil)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		assert.Zero(t, spool.Len())
+		assert.Less(t, sent, most)
+		assert.Equal(t, numberedIDs(sent), r.recorded(), "each once, in order")
+		assert.Less(t, longest, 2048, "a batch that takes long makes the next smaller")
+		end()
+	})
+}

@@ -168,6 +168,7 @@ func (l *Ledger) commit(ctx context.Context, batch []entry) {
 		return
 	}
 	if taken, err := l.detour.follow(eventsOf(batch)); taken {
+		l.detour.giveWay(ctx)
 		tell(batch, err)
 		return
 	}
