@@ -39,9 +39,9 @@ const (
 	longestProbe = 5 * time.Second
 	probeBatch   = 64
 	replayBatch  = 2048
-	// slowReplay is when a batch took so long that the next is half as large: others
-	// on the same store wait for it, and beyond replayLimit it would be for nothing.
-	slowReplay = time.Second
+	// slowReplay is when a batch took so long that the next is half as large: another
+	// server on the same store, whose NAS it holds, waits for patience only.
+	slowReplay = patience / 2
 	// mostRoom bounds how many events may come faster than they are replayed before
 	// their senders are held back.
 	mostRoom = 4 * replayBatch

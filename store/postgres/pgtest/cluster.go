@@ -111,11 +111,11 @@ func (c *cluster) start() error {
 	settings := append([]string{
 		"-p " + strconv.Itoa(c.port), "-k " + c.folder, "-c listen_addresses=127.0.0.1", "-c max_connections=300",
 	}, c.settings...)
-	return c.run("pg_ctl", "start", "-w", "-s", "-D", c.data(), "-l", filepath.Join(c.folder, "log"), "-o", strings.Join(settings, " "))
+	return c.run("pg_ctl", "start", "-w", "-t", "300", "-s", "-D", c.data(), "-l", filepath.Join(c.folder, "log"), "-o", strings.Join(settings, " "))
 }
 
 func (c *cluster) stop(mode string) error {
-	return c.run("pg_ctl", "stop", "-w", "-s", "-D", c.data(), "-m", mode)
+	return c.run("pg_ctl", "stop", "-w", "-t", "300", "-s", "-D", c.data(), "-m", mode)
 }
 
 // run runs a program of PostgreSQL to its end. What it prints goes to a file,
