@@ -39,10 +39,6 @@ const (
 	// the bookkeeping of a flood, or of a whole town that comes back after a power cut.
 	unhurried     = 8192
 	ticksPerShard = 4
-	// A check with the same result as one noted less than noteFresh ago says nothing
-	// new, unless it counts as a mismatch. recentNotes are remembered, about 2 MiB.
-	noteFresh   = 10 * time.Second
-	recentNotes = 1 << 18
 	// lastFlush is how long the store may take at the end.
 	lastFlush = 5 * time.Second
 )
@@ -53,7 +49,7 @@ type Bookkeeper struct {
 	recorder Recorder
 	options  Options
 	seed     maphash.Seed
-	recent   []atomic.Uint64 // the last mark of each subscriber, as far as there is room
+	recent   recent
 	shards   [shardCount]shard
 	batch    []store.ValidationRecord // Run's, reused
 	next     int                      // Run's: the shard that the next flush begins with
@@ -76,7 +72,7 @@ func New(recorder Recorder, options Options) *Bookkeeper {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	b := &Bookkeeper{recorder: recorder, options: options, seed: maphash.MakeSeed(), recent: make([]atomic.Uint64, recentNotes)}
+	b := &Bookkeeper{recorder: recorder, options: options, seed: maphash.MakeSeed(), recent: newRecent()}
 	for i := range b.shards {
 		b.shards[i].notes = make(map[string]note)
 	}
@@ -93,15 +89,15 @@ func (b *Bookkeeper) Validated(subscriberID string, at time.Time, result linegat
 		fresh.mismatches = 1
 	}
 	hash := maphash.String(b.seed, subscriberID)
-	recent, mark := &b.recent[hash%recentNotes], b.mark(hash, at, result)
-	if fresh.mismatches == 0 && repeats(mark, recent.Load()) {
+	mark := markOf(hash, at, result)
+	if fresh.mismatches == 0 && b.recent.holds(hash, mark) {
 		return
 	}
 	if !b.note(&b.shards[hash%shardCount], subscriberID, fresh) {
 		b.dropped.Add(1)
 		return
 	}
-	recent.Store(mark)
+	b.recent.remember(hash, mark)
 }
 
 // note takes a note up, unless there is no room for another subscriber's.
@@ -118,18 +114,6 @@ func (b *Bookkeeper) note(shard *shard, subscriberID string, fresh note) bool {
 	}
 	shard.notes[subscriberID] = fresh
 	return true
-}
-
-// mark is a note in one word: the upper half tells subscriber and result apart, the
-// lower is the second of the note.
-func (b *Bookkeeper) mark(hash uint64, at time.Time, result linegate.Option82Result) uint64 {
-	apart := uint32(hash>>32) ^ uint32(maphash.String(b.seed, string(result)))
-	return uint64(apart)<<32 | uint64(uint32(at.Unix()))
-}
-
-// repeats reports whether a mark says the same as one of a moment before.
-func repeats(mark, earlier uint64) bool {
-	return mark>>32 == earlier>>32 && uint32(mark)-uint32(earlier) < uint32(noteFresh/time.Second)
 }
 
 // Run records what was noted, every interval and once more when ctx ends; when there

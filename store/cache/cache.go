@@ -79,8 +79,9 @@ const (
 	// octetsPerCounter sizes the table's frequency sketch: one or two counters for
 	// every entry that fits, about 2 % of MaxBytes.
 	octetsPerCounter = 256
-	// touchEvery is the share of finds that the table learns of, to tell what is in
-	// use: one in so many shows that as well as all.
+	// Once less than a scarcePart of MaxBytes is left, the table learns of one find in
+	// touchEvery, to tell what is in use: that shows it as well as all of them.
+	scarcePart = 8
 	touchEvery = 32
 	// positionUnknown is the position before Warm has fixed where Follow begins.
 	positionUnknown = -1
@@ -99,6 +100,7 @@ type Cache struct {
 	born    time.Time
 
 	table     *ristretto.Cache[uint64, *entry] // keyed by entry.state; says what stays in memory
+	scarce    atomic.Bool                      // the table has been nearly full
 	index     index                            // leads there by the hash of a key
 	indexing  sync.Mutex                       // held while the index changes
 	negatives *negatives
@@ -177,7 +179,7 @@ func (c *Cache) Find(key []byte, room *linegate.Room) (lookup linegate.Lookup, k
 	now := c.age()
 	if e := c.index.get(hash); e != nil && c.counts(e) && !c.outdated(now) {
 		if lookup, known := e.answer(key, room); known {
-			if tally.hits.Add(1)%touchEvery == 0 {
+			if tally.hits.Add(1)%touchEvery == 0 && c.scarce.Load() {
 				c.table.Get(e.state)
 			}
 			c.refreshWhenDue(e, key, now)
@@ -307,6 +309,9 @@ func (c *Cache) lead(hash uint64, e *entry) (replaced *entry) {
 
 // settle has the table take an entry that is indexed already.
 func (c *Cache) settle(e *entry, keys int) {
+	if !c.scarce.Load() && c.table.RemainingCost() < c.options.MaxBytes/scarcePart {
+		c.scarce.Store(true)
+	}
 	if !c.table.Set(e.state, e, e.cost(keys)) { // its queue is full
 		c.unindex(e)
 	}
