@@ -79,19 +79,28 @@ func (e *AccountingEvent) StartedAt() time.Time {
 // RecordKey is equal for an event and its retransmission, which comes with a
 // new identifier and another Acct-Delay-Time (RFC 2866 section 5.2). sessionID
 // is the session the event was found to belong to, empty with On and Off; those
-// are told apart by the second they happened in.
-func (e *AccountingEvent) RecordKey(sessionID string) [16]byte {
-	var key []byte
-	key = append(key, e.Status...)
+// are told apart by the second they happened in. A key begins with the time in
+// sessionID, a UUIDv7, so that keys of sessions that began together lie together
+// in an index; the rest is a hash.
+func (e *AccountingEvent) RecordKey(sessionID string) (key [16]byte) {
+	const timeSize = 6 // octets of a UUIDv7 that tell the time
+	decodeUUID(&key, sessionID)
+	hash := e.recordHash(sessionID)
+	copy(key[timeSize:], hash[:])
+	return key
+}
+
+func (e *AccountingEvent) recordHash(sessionID string) [sha256.Size]byte {
+	var space [256]byte
+	text := append(space[:0], e.Status...)
+	text = append(text, 0)
 	if e.EndsAll() {
-		key = append(key, "\x00"+e.NAS.Tenant+"\x00"+e.NAS.Name+"\x00"+e.NAS.Address.String()...)
-		key = binary.BigEndian.AppendUint64(key, uint64(e.At.Unix()))
-	} else {
-		key = append(key, "\x00"+sessionID...)
-		for _, count := range []uint64{uint64(e.SessionTime), e.InputOctets, e.OutputOctets, e.InputPackets, e.OutputPackets} {
-			key = binary.BigEndian.AppendUint64(key, count)
-		}
+		text = append(text, e.NAS.Tenant+"\x00"+e.NAS.Name+"\x00"+e.NAS.Address.String()...)
+		return sha256.Sum256(binary.BigEndian.AppendUint64(text, uint64(e.At.Unix())))
 	}
-	sum := sha256.Sum256(key)
-	return [16]byte(sum[:16])
+	text = append(text, sessionID...)
+	for _, count := range []uint64{uint64(e.SessionTime), e.InputOctets, e.OutputOctets, e.InputPackets, e.OutputPackets} {
+		text = binary.BigEndian.AppendUint64(text, count)
+	}
+	return sha256.Sum256(text)
 }

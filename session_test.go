@@ -98,6 +98,11 @@ func TestRecordKeyKnowsARetransmission(t *testing.T) {
 	assert.NotEqual(t, first.RecordKey("id"), again.RecordKey("id"))
 	on, later := event(linegate.AcctOn, 0, 0), event(linegate.AcctOn, 5, 0)
 	assert.NotEqual(t, on.RecordKey(""), later.RecordKey(""))
+
+	const id = "018f0000-0001-7000-8000-0000000000ff"
+	inTime := first.RecordKey(id)
+	assert.Equal(t, []byte{0x01, 0x8f, 0, 0, 0, 1}, inTime[:6], "beside those of sessions that began together")
+	assert.NotEqual(t, inTime, first.RecordKey("018f0000-0001-7000-8000-0000000000fe"))
 }
 
 // silent is a session that began at noon, was last heard of ten minutes later and

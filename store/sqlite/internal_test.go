@@ -81,13 +81,16 @@ func TestNoRequestReadsAWholeTable(t *testing.T) {
 
 func TestQueriesOfLiveSessionsUseTheirOwnIndexes(t *testing.T) {
 	s := newStore(t)
+	named, _ := sessionConditions(store.SessionFilter{Tenant: "demo", NAS: "bng", AcctSessionID: "0001", Active: true})
 	for query, index := range map[string]string{
-		findStale:         "sessions_open_by_update",
-		placesTaken:       "sessions_open_by_subscriber",
-		subscribersByName: "subscribers_",
+		selectSession + named: "sessions_by_acct_id (acct_session_id=?",
+		sessionsByName:        "sessions_by_acct_id (acct_session_id=? AND nas_address=? AND nas=? AND tenant=?)",
+		findStale:             "sessions_open_by_update",
+		placesTaken:           "sessions_open_by_subscriber",
+		subscribersByName:     "subscribers_",
 	} {
 		var plan []string
-		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, 1, 2, 3)
+		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4)
 		require.NoError(t, err, query)
 		require.NoError(t, each(rows, func(row scanner) error {
 			var id, parent, unused int

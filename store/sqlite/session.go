@@ -84,10 +84,14 @@ func sessionConditions(filter store.SessionFilter) (where string, args []any) {
 			conditions, args = append(conditions, condition), append(args, values...)
 		}
 	}
-	require(filter.Tenant != "", "tenant = ?", filter.Tenant)
+	shared := "" // with +, SQLite does not search by what many sessions share
+	if filter.AcctSessionID != "" {
+		shared = "+"
+	}
+	require(filter.Tenant != "", shared+"tenant = ?", filter.Tenant)
 	require(filter.Active, "stopped_at = 0")
 	require(filter.UserName != "", "user_name = ?", filter.UserName)
-	require(filter.NAS != "", "nas = ?", filter.NAS)
+	require(filter.NAS != "", shared+"nas = ?", filter.NAS)
 	require(filter.ID != "", "id = ?", filter.ID)
 	require(filter.AcctSessionID != "", "acct_session_id = ?", filter.AcctSessionID)
 	require(filter.SubscriberID != "", "subscriber_id = ?", filter.SubscriberID)
