@@ -56,6 +56,18 @@ type Session struct {
 // IsNew reports whether the batch began the session.
 func (s *Session) IsNew() bool { return s.Stored.ID == "" }
 
+// OnlyCounts reports whether the batch changed no more of a stored session than its
+// counters and how it ended, which is what nearly all events change.
+func (s *Session) OnlyCounts() bool {
+	return s.StartedAt.Equal(s.Stored.StartedAt) && withoutCounts(s.Session) == withoutCounts(s.Stored)
+}
+
+func withoutCounts(s linegate.Session) linegate.Session {
+	s.StartedAt, s.UpdatedAt, s.StoppedAt, s.TerminateCause = time.Time{}, time.Time{}, time.Time{}, 0
+	s.SessionTime, s.InputOctets, s.OutputOctets, s.InputPackets, s.OutputPackets = 0, 0, 0, 0, 0
+	return s
+}
+
 // PageSize bounds how far back an event finds its session when a NAS uses one id
 // over and over.
 const PageSize = 16

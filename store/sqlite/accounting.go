@@ -38,12 +38,20 @@ type books struct{ w *writing }
 var sessionsByName = selectSession + `WHERE tenant = ? AND nas = ? AND nas_address = ? AND acct_session_id = ? ` +
 	`ORDER BY started_at DESC LIMIT ` + strconv.Itoa(booking.PageSize)
 
+// What nearly every batch needs.
+var (
+	insertEvent   = insertInto("accounting_events", eventColumns)
+	insertSession = insertInto("sessions", sessionColumns)
+	countSession  = updateByID("sessions", sessionCounts)
+	endSession    = updateByID("sessions", sessionCounts+`, `+sessionEnd)
+	updateSession = updateByID("sessions", sessionChanging)
+)
+
 const recordedAt = `SELECT at FROM accounting_events WHERE record_key = ?`
 
-// accountingStatements are those that nearly every batch needs.
+// accountingStatements are prepared once for all batches.
 func accountingStatements() []string {
-	return []string{sessionsByName, recordedAt, insertInto("accounting_events", eventColumns), releasePlace,
-		insertInto("sessions", sessionColumns), updateByID("sessions", sessionCounted), updateByID("sessions", sessionCounted+`, `+sessionIndexed)}
+	return []string{sessionsByName, recordedAt, insertEvent, releasePlace, insertSession, countSession, endSession, updateSession}
 }
 
 // Sessions implements booking.Engine.
@@ -89,9 +97,8 @@ const (
 
 // Write implements booking.Engine.
 func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error {
-	insert := insertInto("accounting_events", eventColumns)
 	for i := range entries {
-		if err := b.w.exec(insert, eventValues(&entries[i])...); err != nil {
+		if err := b.w.exec(insertEvent, eventValues(&entries[i])...); err != nil {
 			return fmt.Errorf("event of session %s: %w", entries[i].SessionID, err)
 		}
 	}
@@ -122,7 +129,7 @@ func (b books) CloseAll(nas linegate.NASKey, at time.Time) error {
 }
 
 func (b books) put(s *booking.Session) error {
-	values := sessionCountedValues(&s.Session)
+	counts, end := sessionCountsValues(&s.Session), sessionEndValues(&s.Session)
 	switch {
 	case s.IsNew():
 		if s.SubscriberID != "" {
@@ -130,12 +137,11 @@ func (b books) put(s *booking.Session) error {
 				return err
 			}
 		}
-		values = slices.Concat(values, sessionIndexedValues(&s.Session), sessionNamedValues(&s.Session))
-		return b.w.exec(insertInto("sessions", sessionColumns), values...)
-	case s.StartedAt.Equal(s.Stored.StartedAt) && s.StoppedAt.Equal(s.Stored.StoppedAt) &&
-		s.UserName == s.Stored.UserName && s.ServiceVLAN == s.Stored.ServiceVLAN:
-		return b.w.exec(updateByID("sessions", sessionCounted), append(values, s.ID)...)
+		return b.w.exec(insertSession, slices.Concat(counts, end, sessionToldValues(&s.Session), sessionNamedValues(&s.Session))...)
+	case !s.OnlyCounts():
+		return b.w.exec(updateSession, slices.Concat(counts, end, sessionToldValues(&s.Session), []any{s.ID})...)
+	case s.StoppedAt.Equal(s.Stored.StoppedAt) && s.TerminateCause == s.Stored.TerminateCause:
+		return b.w.exec(countSession, append(counts, s.ID)...)
 	}
-	values = slices.Concat(values, sessionIndexedValues(&s.Session), []any{s.ID})
-	return b.w.exec(updateByID("sessions", sessionCounted+`, `+sessionIndexed), values...)
+	return b.w.exec(endSession, slices.Concat(counts, end, []any{s.ID})...)
 }

@@ -11,29 +11,35 @@ import (
 	"linegate/store/column"
 )
 
-// sessionCounted are the columns that most events change; sessionIndexed are
-// those that stand in an index and change seldom, so that the usual write leaves
-// the indexes alone; sessionNamed never change.
+// sessionCounts are the columns that every event changes and sessionEnd those that the
+// last one does, so that the usual write leaves the indexes alone, or but for those of
+// open sessions; sessionTold change seldom, and sessionNamed never.
 const (
-	sessionCounted = `subscriber_id, class, updated_at, session_time, input_octets, output_octets, input_packets, output_packets, ` +
-		`terminate_cause, calling_station_id, nas_port_id, circuit_id, remote_id, ` +
-		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, inner_vlan, interim_interval, place`
-	sessionIndexed = `started_at, stopped_at, user_name, service_vlan`
-	sessionNamed   = `id, tenant, nas, nas_address, acct_session_id`
-	sessionColumns = sessionCounted + `, ` + sessionIndexed + `, ` + sessionNamed
-	selectSession  = `SELECT ` + sessionColumns + ` FROM sessions `
+	sessionCounts = `updated_at, session_time, input_octets, output_octets, input_packets, output_packets`
+	sessionEnd    = `stopped_at, terminate_cause`
+	sessionTold   = `subscriber_id, class, calling_station_id, nas_port_id, circuit_id, remote_id, ` +
+		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, inner_vlan, interim_interval, place, ` +
+		`started_at, user_name, service_vlan`
+	sessionNamed    = `id, tenant, nas, nas_address, acct_session_id`
+	sessionChanging = sessionCounts + `, ` + sessionEnd + `, ` + sessionTold
+	sessionColumns  = sessionChanging + `, ` + sessionNamed
+	selectSession   = `SELECT ` + sessionColumns + ` FROM sessions `
 )
 
-func sessionCountedValues(s *linegate.Session) []any {
-	return []any{s.SubscriberID, []byte(s.Class), column.Micros(s.UpdatedAt), int64(s.SessionTime),
-		int64(s.InputOctets), int64(s.OutputOctets), int64(s.InputPackets), int64(s.OutputPackets),
-		int64(s.TerminateCause), s.CallingStationID, s.NASPortID, []byte(s.CircuitID), []byte(s.RemoteID),
-		column.Text(s.FramedIPv4), column.Text(s.FramedIPv6Address), column.Text(s.FramedIPv6Prefix), column.Text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN),
-		int64(s.InterimInterval), s.Place()}
+func sessionCountsValues(s *linegate.Session) []any {
+	return []any{column.Micros(s.UpdatedAt), int64(s.SessionTime),
+		int64(s.InputOctets), int64(s.OutputOctets), int64(s.InputPackets), int64(s.OutputPackets)}
 }
 
-func sessionIndexedValues(s *linegate.Session) []any {
-	return []any{column.Micros(s.StartedAt), column.Micros(s.StoppedAt), s.UserName, int64(s.ServiceVLAN)}
+func sessionEndValues(s *linegate.Session) []any {
+	return []any{column.Micros(s.StoppedAt), int64(s.TerminateCause)}
+}
+
+func sessionToldValues(s *linegate.Session) []any {
+	return []any{s.SubscriberID, []byte(s.Class), s.CallingStationID, s.NASPortID, []byte(s.CircuitID), []byte(s.RemoteID),
+		column.Text(s.FramedIPv4), column.Text(s.FramedIPv6Address), column.Text(s.FramedIPv6Prefix), column.Text(s.DelegatedIPv6Prefix),
+		int64(s.InnerVLAN), int64(s.InterimInterval), s.Place(),
+		column.Micros(s.StartedAt), s.UserName, int64(s.ServiceVLAN)}
 }
 
 func sessionNamedValues(s *linegate.Session) []any {
@@ -43,12 +49,13 @@ func sessionNamedValues(s *linegate.Session) []any {
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
 	var place string // follows from the others
-	err := row.Scan(&s.SubscriberID, column.ReadOctets(&s.Class), column.ReadMicros(&s.UpdatedAt), &s.SessionTime,
+	err := row.Scan(column.ReadMicros(&s.UpdatedAt), &s.SessionTime,
 		column.ReadCounter(&s.InputOctets), column.ReadCounter(&s.OutputOctets), column.ReadCounter(&s.InputPackets), column.ReadCounter(&s.OutputPackets),
-		&s.TerminateCause, &s.CallingStationID, &s.NASPortID, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
-		column.ReadText(&s.FramedIPv4), column.ReadText(&s.FramedIPv6Address), column.ReadText(&s.FramedIPv6Prefix), column.ReadText(&s.DelegatedIPv6Prefix), &s.InnerVLAN,
-		&s.InterimInterval, &place,
-		column.ReadMicros(&s.StartedAt), column.ReadMicros(&s.StoppedAt), &s.UserName, &s.ServiceVLAN,
+		column.ReadMicros(&s.StoppedAt), &s.TerminateCause,
+		&s.SubscriberID, column.ReadOctets(&s.Class), &s.CallingStationID, &s.NASPortID, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
+		column.ReadText(&s.FramedIPv4), column.ReadText(&s.FramedIPv6Address), column.ReadText(&s.FramedIPv6Prefix), column.ReadText(&s.DelegatedIPv6Prefix),
+		&s.InnerVLAN, &s.InterimInterval, &place,
+		column.ReadMicros(&s.StartedAt), &s.UserName, &s.ServiceVLAN,
 		&s.ID, &s.NAS.Tenant, &s.NAS.Name, column.ReadText(&s.NAS.Address), &s.AcctSessionID)
 	if err != nil {
 		return nil, fail(err)
