@@ -11,24 +11,30 @@ import (
 	"linegate/store/column"
 )
 
-// sessionColumns are all of a session; sessionChanging are those that an event may
-// change, which go first.
+// sessionCounts are the columns that events change, the last one the end among them;
+// sessionTold change seldom, and the rest of sessionColumns never.
 const (
-	sessionChanging = `subscriber_id, class, updated_at, session_time, input_octets, output_octets, input_packets, output_packets, ` +
-		`terminate_cause, calling_station_id, nas_port_id, circuit_id, remote_id, ` +
+	sessionCounts = `updated_at, session_time, input_octets, output_octets, input_packets, output_packets, stopped_at, terminate_cause`
+	sessionTold   = `subscriber_id, class, calling_station_id, nas_port_id, circuit_id, remote_id, ` +
 		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, inner_vlan, interim_interval, place, ` +
-		`started_at, stopped_at, user_name, service_vlan`
-	sessionColumns = sessionChanging + `, id, tenant, nas, nas_address, acct_session_id`
-	selectSession  = `SELECT ` + sessionColumns + ` FROM sessions `
+		`started_at, user_name, service_vlan`
+	sessionChanging = sessionCounts + `, ` + sessionTold
+	sessionColumns  = sessionChanging + `, id, tenant, nas, nas_address, acct_session_id`
+	selectSession   = `SELECT ` + sessionColumns + ` FROM sessions `
 )
 
-func sessionChangingValues(s *linegate.Session) []any {
-	return []any{told(s.SubscriberID), []byte(s.Class), column.Micros(s.UpdatedAt), int64(s.SessionTime),
+func sessionCountsValues(s *linegate.Session) []any {
+	return []any{column.Micros(s.UpdatedAt), int64(s.SessionTime),
 		int64(s.InputOctets), int64(s.OutputOctets), int64(s.InputPackets), int64(s.OutputPackets),
-		int64(s.TerminateCause), told(s.CallingStationID), told(s.NASPortID), []byte(s.CircuitID), []byte(s.RemoteID),
-		text(s.FramedIPv4), text(s.FramedIPv6Address), text(s.FramedIPv6Prefix), text(s.DelegatedIPv6Prefix), int64(s.InnerVLAN),
-		int64(s.InterimInterval), told(s.Place()),
-		column.Micros(s.StartedAt), column.Micros(s.StoppedAt), told(s.UserName), int64(s.ServiceVLAN)}
+		column.Micros(s.StoppedAt), int64(s.TerminateCause)}
+}
+
+func sessionChangingValues(s *linegate.Session) []any {
+	return append(sessionCountsValues(s),
+		told(s.SubscriberID), []byte(s.Class), told(s.CallingStationID), told(s.NASPortID), []byte(s.CircuitID), []byte(s.RemoteID),
+		text(s.FramedIPv4), text(s.FramedIPv6Address), text(s.FramedIPv6Prefix), text(s.DelegatedIPv6Prefix),
+		int64(s.InnerVLAN), int64(s.InterimInterval), told(s.Place()),
+		column.Micros(s.StartedAt), told(s.UserName), int64(s.ServiceVLAN))
 }
 
 func sessionValues(s *linegate.Session) []any {
@@ -38,12 +44,13 @@ func sessionValues(s *linegate.Session) []any {
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
 	var place string // follows from the others
-	err := row.Scan(toldColumn{&s.SubscriberID}, column.ReadOctets(&s.Class), timeColumn{&s.UpdatedAt}, &s.SessionTime,
+	err := row.Scan(timeColumn{&s.UpdatedAt}, &s.SessionTime,
 		counterColumn{&s.InputOctets}, counterColumn{&s.OutputOctets}, counterColumn{&s.InputPackets}, counterColumn{&s.OutputPackets},
-		&s.TerminateCause, toldColumn{&s.CallingStationID}, toldColumn{&s.NASPortID}, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
-		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix}, &s.InnerVLAN,
-		&s.InterimInterval, &place,
-		timeColumn{&s.StartedAt}, timeColumn{&s.StoppedAt}, toldColumn{&s.UserName}, &s.ServiceVLAN,
+		timeColumn{&s.StoppedAt}, &s.TerminateCause,
+		toldColumn{&s.SubscriberID}, column.ReadOctets(&s.Class), toldColumn{&s.CallingStationID}, toldColumn{&s.NASPortID}, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
+		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix},
+		&s.InnerVLAN, &s.InterimInterval, &place,
+		timeColumn{&s.StartedAt}, toldColumn{&s.UserName}, &s.ServiceVLAN,
 		&s.ID, toldColumn{&s.NAS.Tenant}, toldColumn{&s.NAS.Name}, textColumn{&s.NAS.Address}, toldColumn{&s.AcctSessionID})
 	if err != nil {
 		return nil, fail(err)
