@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"unicode/utf16"
 
+	//lint:ignore SA1019 NtPasswordHash is MD4 (RFC 2759 section 8.3)
 	"golang.org/x/crypto/md4"
 
 	"linegate"
