@@ -49,17 +49,17 @@ type Entry struct {
 // Session is a session as the batch leaves it, and how far the store knows it.
 type Session struct {
 	linegate.Session
-	Stored  linegate.Session // zero: not at all
+	Stored  *linegate.Session // nil: not at all
 	changed bool
 }
 
 // IsNew reports whether the batch began the session.
-func (s *Session) IsNew() bool { return s.Stored.ID == "" }
+func (s *Session) IsNew() bool { return s.Stored == nil }
 
 // OnlyCounts reports whether the batch changed no more of a stored session than its
 // counters and how it ended, which is what nearly all events change.
 func (s *Session) OnlyCounts() bool {
-	return s.StartedAt.Equal(s.Stored.StartedAt) && withoutCounts(s.Session) == withoutCounts(s.Stored)
+	return s.StartedAt.Equal(s.Stored.StartedAt) && withoutCounts(s.Session) == withoutCounts(*s.Stored)
 }
 
 func withoutCounts(s linegate.Session) linegate.Session {
@@ -133,8 +133,8 @@ type book struct {
 // open reads the sessions of the events' names, and which of the events may be
 // recorded already.
 func open(engine Engine, events []linegate.AccountingEvent) (*book, error) {
-	b := &book{pages: make(map[Name]page)}
-	var names []Name
+	b := &book{pages: make(map[Name]page, len(events)), entries: make([]Entry, 0, len(events))}
+	names := make([]Name, 0, len(events))
 	for i := range events {
 		name := nameOf(&events[i])
 		if _, seen := b.pages[name]; !seen {
@@ -147,7 +147,7 @@ func open(engine Engine, events []linegate.AccountingEvent) (*book, error) {
 	}
 	for _, s := range stored {
 		name := Name{s.NAS, s.AcctSessionID}
-		session := &Session{Session: *s, Stored: *s}
+		session := &Session{Session: *s, Stored: s}
 		b.pages[name], b.sessions = append(b.pages[name], session), append(b.sessions, session)
 	}
 	if b.recorded, err = b.readRecorded(engine, events); err != nil {
@@ -163,7 +163,7 @@ func (b *book) readRecorded(engine Engine, events []linegate.AccountingEvent) (m
 	var keys []Key
 	for i := range events {
 		for _, session := range b.pages[nameOf(&events[i])] {
-			if !outruns(&events[i], &session.Stored) {
+			if !outruns(&events[i], session.Stored) {
 				keys = append(keys, events[i].RecordKey(session.ID))
 			}
 		}

@@ -162,39 +162,41 @@ func (l *Ledger) batch(first entry) []entry {
 // order is kept; else in the store; and in the spool after all when the store
 // turns out to be away.
 func (l *Ledger) commit(ctx context.Context, batch []entry) {
+	events := eventsOf(batch)
 	if l.detour == nil {
-		rest, err := l.settle(ctx, batch)
-		tell(rest, err)
+		left, err := l.settle(ctx, batch, events)
+		tell(batch[len(batch)-left:], err)
 		return
 	}
-	if taken, err := l.detour.follow(eventsOf(batch)); taken {
+	if taken, err := l.detour.follow(events); taken {
 		l.detour.giveWay(ctx)
 		tell(batch, err)
 		return
 	}
-	if rest, err := l.settle(ctx, batch); len(rest) > 0 {
-		tell(rest, l.detour.begin(eventsOf(rest), err))
+	if left, err := l.settle(ctx, batch, events); left > 0 {
+		from := len(batch) - left
+		tell(batch[from:], l.detour.begin(events[from:], err))
 	}
 }
 
 // settle records the batch as one and tells its senders. If the store refuses it
 // for something other than being away, it is halved, so that one event that can't
-// be recorded doesn't sink its neighbours. What is left when the store is away is
-// returned, with why.
-func (l *Ledger) settle(ctx context.Context, batch []entry) (rest []entry, err error) {
-	err = l.record(ctx, eventsOf(batch))
+// be recorded doesn't sink its neighbours. left is how many at the end are not settled
+// since the store is away, and err why.
+func (l *Ledger) settle(ctx context.Context, batch []entry, events []linegate.AccountingEvent) (left int, err error) {
+	err = l.record(ctx, events)
 	if errors.Is(err, linegate.ErrUnavailable) {
-		return batch, err
+		return len(batch), err
 	}
 	if err == nil || len(batch) == 1 {
 		tell(batch, err)
-		return nil, nil
+		return 0, nil
 	}
 	half := len(batch) / 2
-	if rest, err := l.settle(ctx, batch[:half]); len(rest) > 0 {
-		return batch[half-len(rest):], err
+	if left, err := l.settle(ctx, batch[:half], events[:half]); left > 0 {
+		return left + len(batch) - half, err
 	}
-	return l.settle(ctx, batch[half:])
+	return l.settle(ctx, batch[half:], events[half:])
 }
 
 func tell(batch []entry, err error) {
