@@ -11,18 +11,20 @@ import (
 // with a share of the clients.
 const sharesAddress = true
 
-// prepareSocket makes the kernel tell with each packet which of our addresses it
-// was sent to and how many it dropped. shared lets several sockets share an address.
-func prepareSocket(raw syscall.RawConn, shared bool) error {
+// prepareSocket makes the kernel tell with each packet how many it dropped and, where the
+// socket may have many addresses, to which of them it was sent. shared lets several
+// sockets share an address.
+func prepareSocket(raw syscall.RawConn, shared, manyAddresses bool) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
 		if shared {
 			failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 		}
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1)
-		// One of the two does not apply to the socket's family.
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+		if manyAddresses { // one of the two does not apply to the socket's family
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+		}
 	})
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import "syscall"
 const sharesAddress = false
 
 // prepareSocket has nothing to do where sockets can't share an address.
-func prepareSocket(syscall.RawConn, bool) error { return nil }
+func prepareSocket(syscall.RawConn, bool, bool) error { return nil }
 
 // readControl leaves the address that answers come from to the system: listen on
 // each address by itself where there are several.

@@ -102,7 +102,7 @@ type Cache struct {
 	table     *ristretto.Cache[uint64, *entry] // keyed by entry.state; says what stays in memory
 	scarce    atomic.Bool                      // the table has been nearly full
 	index     index                            // leads there by the hash of a key
-	indexing  sync.Mutex                       // held while the index changes
+	indexing  sync.Mutex                       // held by who changes the index
 	negatives *negatives
 	filter    atomic.Pointer[filter] // of all keys there are; nil until Warm is complete
 	shards    [shardCount]shard

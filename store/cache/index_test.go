@@ -35,7 +35,7 @@ func TestTheIndexIsAMap(t *testing.T) {
 		}
 	}
 	assert.Equal(t, len(model), x.shard(7).used)
-	assert.LessOrEqual(t, len(x.shard(7).slots), 64)
+	assert.LessOrEqual(t, len(*x.shard(7).slots.Load()), 64)
 }
 
 func TestAnEmptyIndexLeadsNowhere(t *testing.T) {
@@ -45,4 +45,42 @@ func TestAnEmptyIndexLeadsNowhere(t *testing.T) {
 	x.put(1, &entry{})
 	x.remove(2, nil)
 	assert.Equal(t, 1, x.shard(1).used)
+}
+
+// Whatever one writer does, a reader gets nothing or an entry that was put.
+func TestTheIndexIsReadWhileItChanges(t *testing.T) {
+	var x index
+	entries := map[*entry]bool{}
+	var ordered []*entry
+	for range 40 {
+		e := &entry{}
+		entries[e], ordered = true, append(ordered, e)
+	}
+	hash := func(i int) uint64 { return uint64(i)*shardCount*8 + 7 }
+	x.put(hash(0), ordered[0]) // stays, at the front of its search
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		random := rand.New(rand.NewPCG(1, 2))
+		for range 100_000 {
+			if i := 1 + random.IntN(39); random.IntN(2) == 0 {
+				x.put(hash(i), ordered[i])
+			} else {
+				x.remove(hash(i), ordered[i])
+			}
+		}
+	}()
+	for reading := true; reading; {
+		select {
+		case <-done:
+			reading = false
+		default:
+		}
+		for i := range 40 {
+			if e := x.get(hash(i)); e != nil && !entries[e] {
+				t.Fatal("an entry that nobody put")
+			}
+		}
+	}
+	assert.Same(t, ordered[0], x.get(hash(0)))
 }
