@@ -81,7 +81,9 @@ func (c *replyCache) begin(key replyKey, authenticator [wire.AuthenticatorSize]b
 		}
 		return sightedNew, c.occupy(index, key, authenticator, now), nil
 	}
-	return sightedNew, c.occupy(c.oldest(now), key, authenticator, now), nil
+	index := c.oldest(now)
+	c.byKey[key] = index
+	return sightedNew, c.occupy(index, key, authenticator, now), nil
 }
 
 func (c *replyCache) lifetime(state slotState) time.Duration {
@@ -109,12 +111,12 @@ func (c *replyCache) oldest(now time.Time) uint32 {
 	return index
 }
 
+// occupy gives the slot that the key leads to a new packet.
 func (c *replyCache) occupy(index uint32, key replyKey, authenticator [wire.AuthenticatorSize]byte, now time.Time) ticket {
 	slot := &c.slots[index]
 	slot.key, slot.authenticator = key, authenticator
 	slot.state, slot.since = slotInFlight, now
 	slot.use++
-	c.byKey[key] = index
 	return ticket{index: index, use: slot.use}
 }
 
