@@ -27,6 +27,11 @@ const (
 	Option82Ignored   Option82Result = "ignored"    // the policy is ignore
 )
 
+// Option82Results returns all of them.
+func Option82Results() []Option82Result {
+	return []Option82Result{Option82Match, Option82Mismatch, Option82Missing, Option82NoProfile, Option82Ignored}
+}
+
 // Option82Check is the outcome with all that led to it.
 type Option82Check struct {
 	Result Option82Result

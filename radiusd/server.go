@@ -203,11 +203,17 @@ func vacant(ctx context.Context, port Port, address string) error {
 // network is that of an address: an IPv4 wildcard means IPv4 only, where the
 // system would take it for both families.
 func network(address string) string {
-	host, _, _ := net.SplitHostPort(address)
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+	if listenIP(address).Is4() {
 		return "udp4"
 	}
 	return "udp"
+}
+
+// listenIP is what an address names; none for a name and for all addresses of both families.
+func listenIP(address string) netip.Addr {
+	host, _, _ := net.SplitHostPort(address)
+	ip, _ := netip.ParseAddr(host)
+	return ip
 }
 
 // Addresses returns what a port's sockets listen on, each address once.

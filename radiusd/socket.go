@@ -56,9 +56,8 @@ func (s *Server) listen(ctx context.Context, port Port, address string) (*socket
 }
 
 func openSocket(ctx context.Context, address string, shared bool) (*net.UDPConn, error) {
-	host, _, _ := net.SplitHostPort(address)
-	ip, err := netip.ParseAddr(host)
-	manyAddresses := err != nil || ip.IsUnspecified()
+	ip := listenIP(address)
+	manyAddresses := !ip.IsValid() || ip.IsUnspecified()
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepareSocket(raw, shared, manyAddresses) }}
 	conn, err := config.ListenPacket(ctx, network(address), address)
 	if err != nil {

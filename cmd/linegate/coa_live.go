@@ -46,11 +46,15 @@ func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine,
 	options.Stray = metrics.StrayAnswer
 	options.Done = func(report coa.Report) { l.done(ctx, report) }
 	l.sender = coa.New(options)
-	tenants, err := l.firstLook(ctx, away)
-	if err != nil {
-		return nil, err
+	if away == nil {
+		l.pushed, away = engine.Revision(ctx)
 	}
-	clients, err := relayClients(cfg.CoA.Clients, tenants)
+	if errors.Is(away, linegate.ErrUnavailable) {
+		l.pushed = notLooked
+	} else if away != nil {
+		return nil, away
+	}
+	clients, err := relayClients(ctx, cfg.CoA.Clients, engine, away)
 	if err != nil {
 		return nil, err
 	}
@@ -75,28 +79,22 @@ func newLiveChanges(ctx context.Context, cfg config.Config, engine store.Engine,
 	return l, nil
 }
 
-// firstLook notes where the feed stands and returns the tenants: nil while the store is
-// away, and then a wrong one shows in that nothing is found.
-func (l *liveChanges) firstLook(ctx context.Context, away error) (tenants []string, err error) {
-	if away == nil {
-		l.pushed, away = l.engine.Revision(ctx)
-	}
-	if away == nil {
-		tenants, away = tenantNames(ctx, l.engine)
-	}
-	if errors.Is(away, linegate.ErrUnavailable) {
-		l.pushed = notLooked
+// relayClients reads the secrets of the configured clients, whose tenants have to
+// be there; while the store is away a wrong one shows in that nothing is found.
+func relayClients(ctx context.Context, configured []config.CoAClient, engine store.Engine, away error) (_ []coa.Client, err error) {
+	if len(configured) == 0 {
 		return nil, nil
 	}
-	return tenants, away
-}
-
-// relayClients reads the secrets of the configured clients, whose tenants have to
-// be there.
-func relayClients(configured []config.CoAClient, tenants []string) (_ []coa.Client, err error) {
+	var tenants []string
+	if away == nil {
+		tenants, away = tenantNames(ctx, engine)
+	}
+	if away != nil && !errors.Is(away, linegate.ErrUnavailable) {
+		return nil, away
+	}
 	clients := make([]coa.Client, len(configured))
 	for i, client := range configured {
-		if tenants != nil && !slices.Contains(tenants, client.Tenant) {
+		if away == nil && !slices.Contains(tenants, client.Tenant) {
 			return nil, fmt.Errorf("coa.clients: %s: tenant %q: %w", client.Address, client.Tenant, linegate.ErrNotFound)
 		}
 		secret := client.Secret

@@ -166,18 +166,20 @@ func TestOutcomesThatNeedAttentionAreShownFirst(t *testing.T) {
 }
 
 func TestClientsOfTheRelayNeedATenantAndASecret(t *testing.T) {
-	t.Chdir(t.TempDir())
-	address := netip.MustParsePrefix("192.0.2.1/32")
-	require.NoError(t, os.WriteFile("secret", []byte("from the file\n"), 0o600))
-	clients, err := relayClients([]config.CoAClient{
-		{Address: address, Tenant: "isp", Secret: "plain"}, {Address: address, Tenant: "isp", SecretFile: "secret"}}, []string{"isp"})
-	require.NoError(t, err)
-	assert.Equal(t, []coa.Client{{Address: address, Tenant: "isp", Secret: "plain"}, {Address: address, Tenant: "isp", Secret: "from the file"}}, clients)
-	_, err = relayClients([]config.CoAClient{{Address: address, Tenant: "nobody", Secret: "x"}}, []string{"isp"})
-	assert.ErrorIs(t, err, linegate.ErrNotFound)
-	clients, err = relayClients([]config.CoAClient{{Address: address, Tenant: "nobody", Secret: "x"}}, nil)
-	assert.NoError(t, err, "the store is away: nobody can tell")
-	assert.Len(t, clients, 1)
-	_, err = relayClients([]config.CoAClient{{Address: address, Tenant: "isp", SecretFile: "missing"}}, nil)
-	assert.ErrorIs(t, err, os.ErrNotExist)
+	withHouseholds(t, func(engine store.Engine) {
+		address := netip.MustParsePrefix("192.0.2.1/32")
+		require.NoError(t, os.WriteFile("secret", []byte("from the file\n"), 0o600))
+		clients, err := relayClients(t.Context(), []config.CoAClient{
+			{Address: address, Tenant: "isp", Secret: "plain"}, {Address: address, Tenant: "isp", SecretFile: "secret"}}, engine, nil)
+		require.NoError(t, err)
+		assert.Equal(t, []coa.Client{{Address: address, Tenant: "isp", Secret: "plain"}, {Address: address, Tenant: "isp", Secret: "from the file"}}, clients)
+		nobody := []config.CoAClient{{Address: address, Tenant: "nobody", Secret: "x"}}
+		_, err = relayClients(t.Context(), nobody, engine, nil)
+		assert.ErrorIs(t, err, linegate.ErrNotFound)
+		clients, err = relayClients(t.Context(), nobody, nil, linegate.ErrUnavailable)
+		assert.NoError(t, err, "nobody can tell")
+		assert.Len(t, clients, 1)
+		_, err = relayClients(t.Context(), []config.CoAClient{{Address: address, Tenant: "isp", SecretFile: "missing"}}, engine, nil)
+		assert.ErrorIs(t, err, os.ErrNotExist)
+	})
 }

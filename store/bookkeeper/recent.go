@@ -32,9 +32,7 @@ const (
 	secondBits = 29
 )
 
-var results = []linegate.Option82Result{
-	linegate.Option82Match, linegate.Option82Mismatch, linegate.Option82Missing, linegate.Option82NoProfile, linegate.Option82Ignored,
-}
+var results = linegate.Option82Results()
 
 func markOf(hash uint64, at time.Time, result linegate.Option82Result) mark {
 	const most = 1<<resultBits - 1
