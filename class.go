@@ -50,10 +50,10 @@ func AppendClass(dst []byte, class Class) []byte {
 
 // ParseClass reads a Class; ok is false for one that is not ours.
 func ParseClass(value []byte) (class Class, ok bool) {
-	rest, ours := strings.CutPrefix(string(value), classMark)
-	if !ours || len(value) != ClassSize {
+	if !isClass(string(value)) {
 		return Class{}, false
 	}
+	rest := string(value[len(classMark):])
 	tag, rest := rest[:4], rest[4:]
 	id := hex.EncodeToString([]byte(rest[:16]))
 	return Class{
@@ -61,6 +61,11 @@ func ParseClass(value []byte) (class Class, ok bool) {
 		SubscriberID: id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:],
 		DecidedAt:    time.UnixMilli(int64(binary.BigEndian.Uint64([]byte(rest[16:])))).UTC(),
 	}, true
+}
+
+// isClass reports whether a value has the form of a Class of ours.
+func isClass(value string) bool {
+	return len(value) == ClassSize && strings.HasPrefix(value, classMark)
 }
 
 // decodeUUID reads the 36-character form without allocating.

@@ -68,7 +68,7 @@ const startSlack = 5 * time.Minute
 // began is not its; an Interim or Stop without a session time tells no start, so
 // it belongs to what has not ended.
 func (s *Session) Holds(event *AccountingEvent) bool {
-	if _, ours := ParseClass([]byte(event.Class)); ours && event.Class == s.Class {
+	if s.SharesAccept(event) {
 		return true
 	}
 	if event.At.Before(s.StartedAt.Add(-startSlack)) {
@@ -82,6 +82,12 @@ func (s *Session) Holds(event *AccountingEvent) bool {
 		return start.Sub(s.StartedAt).Abs() <= startSlack
 	}
 	return event.SessionTime == 0 || !start.After(s.StartedAt.Add(startSlack)) || !start.After(s.UpdatedAt)
+}
+
+// SharesAccept reports whether the event and the session tell the same Class of ours,
+// that is the same Access-Accept.
+func (s *Session) SharesAccept(event *AccountingEvent) bool {
+	return event.Class == s.Class && isClass(string(event.Class))
 }
 
 // NewSession returns the session that event begins, or shows to exist when its

@@ -17,12 +17,13 @@ import (
 type Engine interface {
 	// Sessions returns the newest PageSize sessions of each name, those of a name
 	// newest start first.
-	Sessions(names []Name) ([]*linegate.Session, error)
+	Sessions(names []Name) ([]*Stored, error)
 	// Recorded returns when the events with these keys happened, for those that are
 	// recorded.
 	Recorded(keys []Key) (map[Key]time.Time, error)
 	// Write keeps events, none of which is recorded yet, and sessions that are new or
-	// have changed.
+	// have changed. Before it keeps an event it says ErrOutdated when a session is no
+	// longer as Stored says.
 	Write(entries []Entry, sessions []*Session) error
 	// CloseAll ends the sessions of the NAS that are open and began before at, with
 	// linegate.CauseNASReboot.
@@ -46,10 +47,16 @@ type Entry struct {
 	SessionID string // empty with On and Off
 }
 
+// Stored is a session as the store holds it.
+type Stored struct {
+	linegate.Session
+	Version int64 // how often it was written since it was new, by whomever
+}
+
 // Session is a session as the batch leaves it, and how far the store knows it.
 type Session struct {
 	linegate.Session
-	Stored  *linegate.Session // nil: not at all
+	Stored  *Stored // nil: not at all
 	changed bool
 }
 
@@ -59,7 +66,7 @@ func (s *Session) IsNew() bool { return s.Stored == nil }
 // OnlyCounts reports whether the batch changed no more of a stored session than its
 // counters and how it ended, which is what nearly all events change.
 func (s *Session) OnlyCounts() bool {
-	return s.StartedAt.Equal(s.Stored.StartedAt) && withoutCounts(s.Session) == withoutCounts(*s.Stored)
+	return s.StartedAt.Equal(s.Stored.StartedAt) && withoutCounts(s.Session) == withoutCounts(s.Stored.Session)
 }
 
 func withoutCounts(s linegate.Session) linegate.Session {
@@ -72,27 +79,27 @@ func withoutCounts(s linegate.Session) linegate.Session {
 // over and over.
 const PageSize = 16
 
-// Record makes the events durable through the engine and updates the sessions
-// they belong to. On and Off close what the events before them left open.
-func Record(engine Engine, events []linegate.AccountingEvent) error {
+// recordIn records the events in one transaction, and returns what it did to their
+// sessions. On and Off close what the events before them left open.
+func (k *Known) recordIn(engine Engine, events []linegate.AccountingEvent) (written []*book, err error) {
 	for len(events) > 0 {
-		end := slices.IndexFunc(events, func(e linegate.AccountingEvent) bool { return e.EndsAll() })
-		var err error
-		switch end {
-		case 0:
-			end, err = 1, endAll(engine, &events[0])
-		case -1:
-			end = len(events)
-			fallthrough
-		default:
-			err = recordAll(engine, events[:end])
+		if events[0].EndsAll() {
+			err = endAll(engine, &events[0])
+			events = events[1:]
+		} else {
+			end := slices.IndexFunc(events, func(e linegate.AccountingEvent) bool { return e.EndsAll() })
+			if end < 0 {
+				end = len(events)
+			}
+			var b *book
+			b, err = k.recordAll(engine, events[:end])
+			written, events = append(written, b), events[end:]
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		events = events[end:]
 	}
-	return nil
+	return written, nil
 }
 
 // endAll closes what was open on a NAS that went down or came up.
@@ -110,50 +117,46 @@ func endAll(engine Engine, event *linegate.AccountingEvent) error {
 
 // recordAll books events of sessions: what they are about is read once, changed
 // in memory, and written at the end.
-func recordAll(engine Engine, events []linegate.AccountingEvent) error {
-	b, err := open(engine, events)
-	if err != nil {
-		return err
+func (k *Known) recordAll(engine Engine, events []linegate.AccountingEvent) (*book, error) {
+	b := &book{pages: make(map[Name]*page, len(events)), entries: make([]Entry, 0, len(events))}
+	if err := b.read(engine, k.lookUp(b.pages, events)); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.recorded, err = b.readRecorded(engine, events); err != nil {
+		return nil, fmt.Errorf("recorded events: %w", err)
 	}
 	for i := range events {
 		b.record(&events[i])
 	}
-	changed := slices.DeleteFunc(b.sessions, func(s *Session) bool { return !s.changed })
-	return engine.Write(b.entries, changed)
+	return b, engine.Write(b.entries, b.changed)
 }
 
 // book is one batch on its way into the store.
 type book struct {
-	pages    map[Name]page
-	sessions []*Session // all of the pages, in order of appearance
+	pages    map[Name]*page
+	changed  []*Session // in the order in which they first did
 	recorded map[Key]time.Time
 	entries  []Entry
 }
 
-// open reads the sessions of the events' names, and which of the events may be
-// recorded already.
-func open(engine Engine, events []linegate.AccountingEvent) (*book, error) {
-	b := &book{pages: make(map[Name]page, len(events)), entries: make([]Entry, 0, len(events))}
-	names := make([]Name, 0, len(events))
-	for i := range events {
-		name := nameOf(&events[i])
-		if _, seen := b.pages[name]; !seen {
-			b.pages[name], names = nil, append(names, name)
-		}
+// read fills the pages of the names with what the store holds.
+func (b *book) read(engine Engine, names []Name) error {
+	if len(names) == 0 {
+		return nil
 	}
 	stored, err := engine.Sessions(names)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	for _, name := range names {
+		b.pages[name] = &page{whole: true}
 	}
 	for _, s := range stored {
-		name := Name{s.NAS, s.AcctSessionID}
-		session := &Session{Session: *s, Stored: s}
-		b.pages[name], b.sessions = append(b.pages[name], session), append(b.sessions, session)
+		p := b.pages[Name{s.NAS, s.AcctSessionID}]
+		p.sessions = append(p.sessions, &Session{Session: s.Session, Stored: s})
 	}
-	if b.recorded, err = b.readRecorded(engine, events); err != nil {
-		return nil, fmt.Errorf("recorded events: %w", err)
-	}
-	return b, nil
+	return nil
 }
 
 // readRecorded asks for the keys that the events would have. An event that counts
@@ -162,8 +165,8 @@ func open(engine Engine, events []linegate.AccountingEvent) (*book, error) {
 func (b *book) readRecorded(engine Engine, events []linegate.AccountingEvent) (map[Key]time.Time, error) {
 	var keys []Key
 	for i := range events {
-		for _, session := range b.pages[nameOf(&events[i])] {
-			if !outruns(&events[i], session.Stored) {
+		for _, session := range b.pages[nameOf(&events[i])].sessions {
+			if !outruns(&events[i], &session.Stored.Session) {
 				keys = append(keys, events[i].RecordKey(session.ID))
 			}
 		}
@@ -187,22 +190,31 @@ func nameOf(event *linegate.AccountingEvent) Name { return Name{event.NAS, event
 // record finds or begins the event's session, and counts the event unless it was
 // recorded before.
 func (b *book) record(event *linegate.AccountingEvent) {
-	name := nameOf(event)
-	sessions := b.pages[name]
-	if session := sessions.holder(event); session != nil {
+	p := b.pages[nameOf(event)]
+	if session := p.holder(event); session != nil {
 		if b.write(event, session.ID) {
 			session.Apply(event)
-			session.changed = true
+			b.change(session)
 		}
 		return
 	}
-	if b.repeats(event, sessions) {
+	if b.repeats(event, p) {
 		return
 	}
-	session := &Session{Session: *linegate.NewSession(store.NewID(), event), changed: true}
-	b.pages[name] = sessions.begin(session)
-	b.sessions = append(b.sessions, session)
+	session := &Session{Session: *linegate.NewSession(store.NewID(), event)}
+	b.change(session)
+	for _, ended := range p.begin(session) {
+		b.change(ended)
+	}
 	b.write(event, session.ID)
+}
+
+// change notes that the session has to be written.
+func (b *book) change(session *Session) {
+	if !session.changed {
+		session.changed = true
+		b.changed = append(b.changed, session)
+	}
 }
 
 // write adds the event to what will be kept; isNew is false when it is there already.
@@ -224,8 +236,8 @@ const startRepeats = 2 * time.Second
 // recorded before, for one of the sessions of its name: its time may have been
 // told differently. An Interim or Stop that repeats every counter tells nothing
 // new; Starts all look alike, so they must have happened at the same time too.
-func (b *book) repeats(event *linegate.AccountingEvent, sessions page) bool {
-	return slices.ContainsFunc(sessions, func(s *Session) bool {
+func (b *book) repeats(event *linegate.AccountingEvent, p *page) bool {
+	return slices.ContainsFunc(p.sessions, func(s *Session) bool {
 		at, recorded := b.recorded[event.RecordKey(s.ID)]
 		return recorded && (event.Status != linegate.AcctStart || event.At.Sub(at).Abs() <= startRepeats)
 	})

@@ -3,6 +3,7 @@ package booking_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,7 +20,8 @@ import (
 // memory is an engine that keeps all in maps and tells what it was asked. What the
 // sessions then look like is for storetest to say, on every engine.
 type memory struct {
-	sessions map[string]linegate.Session
+	known    *booking.Known
+	sessions map[string]booking.Stored
 	recorded map[booking.Key]time.Time
 	asked    []string // steps, in order
 	keys     int      // asked for
@@ -27,7 +29,19 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{sessions: map[string]linegate.Session{}, recorded: map[booking.Key]time.Time{}}
+	return &memory{known: booking.NewKnown(), sessions: map[string]booking.Stored{}, recorded: map[booking.Key]time.Time{}}
+}
+
+// record records as the engines do, in a transaction that keeps nothing when it fails.
+func (m *memory) record(events ...linegate.AccountingEvent) error {
+	return m.known.Record(events, func(record func(booking.Engine) error) error {
+		sessions, recorded := maps.Clone(m.sessions), maps.Clone(m.recorded)
+		err := record(m)
+		if err != nil {
+			m.sessions, m.recorded = sessions, recorded
+		}
+		return err
+	})
 }
 
 var errAway = errors.New("away")
@@ -41,7 +55,7 @@ func (m *memory) step(format string, args ...any) error {
 	return nil
 }
 
-func (m *memory) Sessions(names []booking.Name) (found []*linegate.Session, err error) {
+func (m *memory) Sessions(names []booking.Name) (found []*booking.Stored, err error) {
 	for _, s := range m.sessions {
 		if slices.Contains(names, booking.Name{NAS: s.NAS, AcctSessionID: s.AcctSessionID}) {
 			found = append(found, &s)
@@ -66,7 +80,14 @@ func (m *memory) Write(entries []booking.Entry, sessions []*booking.Session) err
 		m.recorded[entry.Key] = entry.Event.At
 	}
 	for _, s := range sessions {
-		m.sessions[s.ID] = s.Session
+		written := booking.Stored{Session: s.Session}
+		if !s.IsNew() {
+			if m.sessions[s.ID].Version != s.Stored.Version {
+				return errors.Join(m.step("outdated"), booking.ErrOutdated)
+			}
+			written.Version = s.Stored.Version + 1
+		}
+		m.sessions[s.ID] = written
 	}
 	return m.step("write %d and %d", len(entries), len(sessions))
 }
@@ -87,19 +108,19 @@ func TestABatchIsReadOnceAndWrittenOnce(t *testing.T) {
 	m := newMemory()
 	batch := []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0), event(linegate.AcctStart, "b", 0, 0),
 		event(linegate.AcctInterim, "a", time.Minute, 10), event(linegate.AcctInterim, "b", time.Minute, 10)}
-	require.NoError(t, booking.Record(m, batch))
+	require.NoError(t, m.record(batch...))
 	assert.Equal(t, []string{"sessions of 2", "write 4 and 2"}, m.asked)
 }
 
 func TestOnlyWhatMayBeRecordedIsAskedFor(t *testing.T) {
 	m := newMemory()
-	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0), event(linegate.AcctInterim, "a", time.Minute, 10)}))
+	require.NoError(t, m.record(event(linegate.AcctStart, "a", 0, 0), event(linegate.AcctInterim, "a", time.Minute, 10)))
 	m.asked = nil
-	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctInterim, "a", 2*time.Minute, 20)}))
-	assert.Equal(t, []string{"sessions of 1", "write 1 and 1"}, m.asked, "it counts more than was ever recorded")
+	require.NoError(t, m.record(event(linegate.AcctInterim, "a", 2*time.Minute, 20)))
+	assert.Equal(t, []string{"write 1 and 1"}, m.asked, "it counts more than was ever recorded")
 	m.asked = nil
-	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctInterim, "a", time.Minute, 10)}))
-	assert.Equal(t, []string{"sessions of 1", "keys 1", "write 0 and 0"}, m.asked, "it may be one that was sent again")
+	require.NoError(t, m.record(event(linegate.AcctInterim, "a", time.Minute, 10)))
+	assert.Equal(t, []string{"keys 1", "write 0 and 0"}, m.asked, "it may be one that was sent again")
 }
 
 func TestEveryCounterMayTellThatAnEventIsNew(t *testing.T) {
@@ -112,9 +133,9 @@ func TestEveryCounterMayTellThatAnEventIsNew(t *testing.T) {
 	} {
 		m := newMemory()
 		given := event(linegate.AcctInterim, "a", time.Minute, 10)
-		require.NoError(t, booking.Record(m, []linegate.AccountingEvent{given}))
+		require.NoError(t, m.record(given))
 		count(&given)
-		require.NoError(t, booking.Record(m, []linegate.AccountingEvent{given}))
+		require.NoError(t, m.record(given))
 		assert.Zero(t, m.keys, name)
 		assert.Len(t, m.recorded, 2, name)
 	}
@@ -123,20 +144,20 @@ func TestEveryCounterMayTellThatAnEventIsNew(t *testing.T) {
 func TestOnAndOffPartABatch(t *testing.T) {
 	m := newMemory()
 	on := event(linegate.AcctOn, "", time.Minute, 0)
-	require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0), on, on, event(linegate.AcctStart, "a", time.Hour, 0)}))
+	require.NoError(t, m.record(event(linegate.AcctStart, "a", 0, 0), on, on, event(linegate.AcctStart, "a", time.Hour, 0)))
 	assert.Equal(t, []string{"sessions of 1", "write 1 and 1", "keys 1", "write 1 and 0", "close bng", "keys 1"}, m.asked[:6])
-	assert.NoError(t, booking.Record(m, nil))
+	assert.NoError(t, m.record())
 }
 
 func TestAnErrorOfTheEngineEndsTheBatch(t *testing.T) {
 	for _, step := range []string{"sessions", "keys", "write", "close"} {
 		m := newMemory()
-		require.NoError(t, booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0)}))
+		require.NoError(t, m.record(event(linegate.AcctStart, "a", 0, 0)))
 		m.fails = step
 		on := event(linegate.AcctOn, "", time.Minute, 0)
-		assert.ErrorIs(t, booking.Record(m, []linegate.AccountingEvent{on, event(linegate.AcctStart, "a", 0, 0)}), errAway, step)
+		assert.ErrorIs(t, m.record(on, event(linegate.AcctStart, "a", 0, 0)), errAway, step)
 		m.asked = nil
-		if err := booking.Record(m, []linegate.AccountingEvent{event(linegate.AcctStart, "a", 0, 0)}); step != "close" {
+		if err := m.record(event(linegate.AcctStart, "a", 0, 0)); step != "close" {
 			assert.ErrorIs(t, err, errAway, step)
 		}
 	}

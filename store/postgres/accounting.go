@@ -20,12 +20,14 @@ func (s *Store) RecordAccounting(ctx context.Context, events []linegate.Accounti
 		return nil
 	}
 	s.makePartsToday(ctx)
-	err := s.repeatedly(ctx, s.accounting, func(w *writing) error {
-		b := newBooks(w, events)
-		if err := b.lock(events); err != nil {
-			return err
-		}
-		return booking.Record(b, events)
+	err := s.known.Record(events, func(record func(booking.Engine) error) error {
+		return s.repeatedly(ctx, s.accounting, func(w *writing) error {
+			b := newBooks(w, events)
+			if err := b.lock(events); err != nil {
+				return err
+			}
+			return record(b)
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("accounting: %w", err)
@@ -89,21 +91,21 @@ func (b books) lock(events []linegate.AccountingEvent) error {
 }
 
 const sessionsByName = `SELECT s.* FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS name (tenant, nas, nas_address, id), ` +
-	`LATERAL (` + selectSession + `WHERE sessions.tenant = name.tenant AND sessions.nas = name.nas ` +
+	`LATERAL (SELECT ` + sessionColumns + `, version FROM sessions WHERE sessions.tenant = name.tenant AND sessions.nas = name.nas ` +
 	`AND sessions.nas_address = name.nas_address AND acct_session_id = name.id ORDER BY started_at DESC LIMIT $5) AS s ` +
 	`ORDER BY started_at DESC, id DESC`
 
 // Sessions implements booking.Engine.
-func (b books) Sessions(names []booking.Name) (sessions []*linegate.Session, err error) {
+func (b books) Sessions(names []booking.Name) (sessions []*booking.Stored, err error) {
 	rows := make([][]any, len(names))
 	for i, name := range names {
 		rows[i] = []any{told(name.NAS.Tenant), told(name.NAS.Name), text(name.NAS.Address), told(name.AcctSessionID)}
 	}
 	_, arrays := unnest(rows)
 	err = b.w.each(func(row scanner) error {
-		session, err := scanSession(row)
+		session := new(booking.Stored)
 		sessions = append(sessions, session)
-		return err
+		return row.Scan(append(sessionTargets(&session.Session), &session.Version)...)
 	}, sessionsByName, append(arrays, booking.PageSize)...)
 	if err != nil {
 		return nil, fmt.Errorf("sessions: %w", err)
@@ -140,7 +142,7 @@ const (
 		`subscriber_id, class, session_time, input_octets, output_octets, input_packets, output_packets, terminate_cause, ` +
 		`calling_station_id, nas_port_id, circuit_id, remote_id, ` +
 		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, service_vlan, inner_vlan, interim_interval`
-	closeAll = `UPDATE sessions SET stopped_at = $1, terminate_cause = $2 ` +
+	closeAll = `UPDATE sessions SET stopped_at = $1, terminate_cause = $2, version = version + 1 ` +
 		`WHERE tenant = $3 AND nas = $4 AND nas_address = $5 AND stopped_at = 0 AND started_at < $1`
 	// releasePlaces drops the admissions of places that got a session. Rows are locked
 	// in order, so that two batches never wait for each other.
@@ -150,16 +152,17 @@ const (
 		`DELETE FROM admissions a USING taken WHERE a.subscriber_id = taken.subscriber_id AND a.place = taken.place`
 )
 
-// Write implements booking.Engine. New rows are copied, which costs both sides a third
-// less than an INSERT.
+// Write implements booking.Engine. Sessions come first, since events may be recorded
+// already when a session is outdated. New rows are copied, which costs both sides a
+// third less than an INSERT.
 func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error {
 	var created, counted, changed, places [][]any
 	for _, s := range sessions {
 		switch {
 		case !s.IsNew() && s.OnlyCounts():
-			counted = append(counted, append(sessionCountsValues(&s.Session), s.ID))
+			counted = append(counted, append(sessionCountsValues(&s.Session), s.ID, s.Stored.Version))
 		case !s.IsNew():
-			changed = append(changed, append(sessionChangingValues(&s.Session), s.ID))
+			changed = append(changed, append(sessionChangingValues(&s.Session), s.ID, s.Stored.Version))
 		default:
 			created = append(created, sessionValues(&s.Session))
 			if s.SubscriberID != "" {
@@ -167,28 +170,42 @@ func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error
 			}
 		}
 	}
-	event := func(i int) []any { return eventValues(&entries[i]) }
-	if err := b.w.copyIn("accounting_events", eventColumns, len(entries), event); err != nil {
+	if err := b.update(counted, changed, places); err != nil {
 		return err
 	}
 	if err := b.w.copyIn("sessions", sessionColumns, len(created), func(i int) []any { return created[i] }); err != nil {
 		return err
 	}
+	return b.w.copyIn("accounting_events", eventColumns, len(entries), func(i int) []any { return eventValues(&entries[i]) })
+}
+
+// update writes to the rows that are there: the counts of sessions, all that can change
+// of others, and the admissions.
+func (b books) update(counted, changed, places [][]any) error {
 	var statements []statement
 	if len(counted) > 0 {
-		statements = append(statements, updateRows("sessions", sessionCounts, counted))
+		statements = append(statements, writeSessions(sessionCounts, counted))
 	}
 	if len(changed) > 0 {
-		statements = append(statements, updateRows("sessions", sessionChanging, changed))
+		statements = append(statements, writeSessions(sessionChanging, changed))
 	}
+	sessions := len(statements)
 	if len(places) > 0 {
 		_, arrays := unnest(places)
 		statements = append(statements, statement{releasePlaces, arrays})
 	}
-	if len(statements) == 0 {
-		return nil
+	rows, err := b.w.execAllCounted(statements)
+	if err != nil {
+		return err
 	}
-	return b.w.execAll(statements)
+	outdated := int64(len(counted) + len(changed))
+	for _, written := range rows[:sessions] {
+		outdated -= written
+	}
+	if outdated > 0 {
+		return booking.ErrOutdated
+	}
+	return nil
 }
 
 // eventValues are those of eventColumns.

@@ -38,6 +38,15 @@ func updateRows(table, columns string, rows [][]any) statement {
 		" AS v (" + columns + ", row_id) WHERE " + table + ".id = v.row_id", arrays}
 }
 
+// writeSessions sets columns of sessions in one statement, unless others have written
+// them: the last values of a row are the id and the version of the session.
+func writeSessions(columns string, rows [][]any) statement {
+	source, arrays := unnest(rows)
+	values := "v." + strings.ReplaceAll(columns, ", ", ", v.")
+	return statement{"UPDATE sessions SET (" + columns + ", version) = ROW(" + values + ", v.known_version + 1) FROM " + source +
+		" AS v (" + columns + ", row_id, known_version) WHERE sessions.id = v.row_id AND sessions.version = v.known_version", arrays}
+}
+
 // unnest is rows as an item of FROM, with an array for each column. All rows hold
 // the same types: string, int64, bool and []byte.
 func unnest(rows [][]any) (item string, arrays []any) {

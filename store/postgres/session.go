@@ -43,19 +43,23 @@ func sessionValues(s *linegate.Session) []any {
 
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
-	var place string // follows from the others
-	err := row.Scan(timeColumn{&s.UpdatedAt}, &s.SessionTime,
+	if err := row.Scan(sessionTargets(&s)...); err != nil {
+		return nil, fail(err)
+	}
+	return &s, nil
+}
+
+// sessionTargets take the values of sessionColumns.
+func sessionTargets(s *linegate.Session) []any {
+	place := new(string) // follows from the others
+	return []any{timeColumn{&s.UpdatedAt}, &s.SessionTime,
 		counterColumn{&s.InputOctets}, counterColumn{&s.OutputOctets}, counterColumn{&s.InputPackets}, counterColumn{&s.OutputPackets},
 		timeColumn{&s.StoppedAt}, &s.TerminateCause,
 		toldColumn{&s.SubscriberID}, column.ReadOctets(&s.Class), toldColumn{&s.CallingStationID}, toldColumn{&s.NASPortID}, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
 		textColumn{&s.FramedIPv4}, textColumn{&s.FramedIPv6Address}, textColumn{&s.FramedIPv6Prefix}, textColumn{&s.DelegatedIPv6Prefix},
-		&s.InnerVLAN, &s.InterimInterval, &place,
+		&s.InnerVLAN, &s.InterimInterval, place,
 		timeColumn{&s.StartedAt}, toldColumn{&s.UserName}, &s.ServiceVLAN,
-		&s.ID, toldColumn{&s.NAS.Tenant}, toldColumn{&s.NAS.Name}, textColumn{&s.NAS.Address}, toldColumn{&s.AcctSessionID})
-	if err != nil {
-		return nil, fail(err)
-	}
-	return &s, nil
+		&s.ID, toldColumn{&s.NAS.Tenant}, toldColumn{&s.NAS.Name}, textColumn{&s.NAS.Address}, toldColumn{&s.AcctSessionID}}
 }
 
 // EachSession implements store.Engine.

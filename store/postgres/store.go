@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"linegate/store"
+	"linegate/store/booking"
 )
 
 // Options size the pools of connections; zero fields get the default. They are
@@ -58,6 +59,7 @@ type Store struct {
 	updates    *pgxpool.Pool
 	lists      *pgxpool.Pool
 
+	known       *booking.Known // of sessions
 	followed    atomic.Int64   // the revision that Feed last handed out; -1: none yet
 	partitioned atomic.Int64   // the day on which parts were last made ahead
 	listener    chan *pgx.Conn // holds the one that listens, nil when there is none; empty while it is used
@@ -76,7 +78,7 @@ func Open(ctx context.Context, dsn string, sealer *store.Sealer, options Options
 	if err != nil {
 		return nil, err // tells the DSN without its password
 	}
-	s := &Store{sealer: sealer, now: time.Now, config: config.ConnConfig, listener: make(chan *pgx.Conn, 1)}
+	s := &Store{sealer: sealer, now: time.Now, config: config.ConnConfig, known: booking.NewKnown(), listener: make(chan *pgx.Conn, 1)}
 	s.followed.Store(-1)
 	s.listener <- nil
 	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))

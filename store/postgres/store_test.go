@@ -40,6 +40,14 @@ func TestStoreFulfilsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Engine { return openNew(t) })
 }
 
+func TestServersOnOneStoreFulfilTheContract(t *testing.T) {
+	server := pgtest.Shared(t)
+	storetest.RunServers(t, func(t *testing.T) (one, other store.Engine) {
+		all := nodes(t, server, "one", "other")
+		return all[0], all[1]
+	})
+}
+
 func TestBookFulfilsTheContract(t *testing.T) {
 	storetest.RunBook(t, func(t *testing.T) store.Book { return openNew(t) })
 }

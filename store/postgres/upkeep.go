@@ -16,7 +16,7 @@ const upkeepAtATime = 5000
 // A session that another transaction is writing to is neither stale nor old: it is
 // passed over, so that upkeep waits for nobody.
 const (
-	markStale = `UPDATE sessions SET stopped_at = updated_at, terminate_cause = $4 WHERE id IN (` +
+	markStale = `UPDATE sessions SET stopped_at = updated_at, terminate_cause = $4, version = version + 1 WHERE id IN (` +
 		`SELECT id FROM sessions WHERE stopped_at = 0 AND interim_interval > 0 AND updated_at < $1 - $2 * interim_interval * 1000000 ` +
 		`LIMIT $3 FOR UPDATE SKIP LOCKED)`
 	dropSessions = `DELETE FROM sessions WHERE id IN (` +

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -104,14 +105,24 @@ func (w *writing) execCounted(query string, args ...any) (rows int64, err error)
 
 // execAll runs statements in order, all of them in one round trip.
 func (w *writing) execAll(statements []statement) error {
+	_, err := w.execAllCounted(statements)
+	return err
+}
+
+// execAllCounted returns how many rows each statement changed.
+func (w *writing) execAllCounted(statements []statement) ([]int64, error) {
 	batch := &pgx.Batch{}
-	for _, s := range statements {
-		batch.Queue(s.query, s.args...)
+	rows := make([]int64, len(statements))
+	for i, s := range statements {
+		batch.Queue(s.query, s.args...).Exec(func(result pgconn.CommandTag) error {
+			rows[i] = result.RowsAffected()
+			return nil
+		})
 	}
 	if err := w.tx.SendBatch(w.ctx, batch).Close(); err != nil {
-		return w.fail(err)
+		return nil, w.fail(err)
 	}
-	return nil
+	return rows, nil
 }
 
 // row reads one row into columns; no row is linegate.ErrNotFound.

@@ -15,7 +15,9 @@ import (
 
 // RecordAccounting implements store.Engine.
 func (s *Store) RecordAccounting(ctx context.Context, events []linegate.AccountingEvent) error {
-	err := s.write(ctx, func(w *writing) error { return booking.Record(books{w}, events) })
+	err := s.known.Record(events, func(record func(booking.Engine) error) error {
+		return s.write(ctx, func(w *writing) error { return record(books{w}) })
+	})
 	if err != nil {
 		return fmt.Errorf("accounting: %w", err)
 	}
@@ -35,16 +37,16 @@ type books struct{ w *writing }
 
 // sessionsByName has its limit written out: SQLite would prepare it anew with each
 // value that is bound there.
-var sessionsByName = selectSession + `WHERE tenant = ? AND nas = ? AND nas_address = ? AND acct_session_id = ? ` +
+var sessionsByName = `SELECT ` + sessionColumns + `, version FROM sessions WHERE tenant = ? AND nas = ? AND nas_address = ? AND acct_session_id = ? ` +
 	`ORDER BY started_at DESC LIMIT ` + strconv.Itoa(booking.PageSize)
 
 // What nearly every batch needs.
 var (
 	insertEvent   = insertInto("accounting_events", eventColumns)
 	insertSession = insertInto("sessions", sessionColumns)
-	countSession  = updateByID("sessions", sessionCounts)
-	endSession    = updateByID("sessions", sessionCounts+`, `+sessionEnd)
-	updateSession = updateByID("sessions", sessionChanging)
+	countSession  = writeSession(sessionCounts)
+	endSession    = writeSession(sessionCounts + `, ` + sessionEnd)
+	updateSession = writeSession(sessionChanging)
 )
 
 const recordedAt = `SELECT at FROM accounting_events WHERE record_key = ?`
@@ -55,12 +57,12 @@ func accountingStatements() []string {
 }
 
 // Sessions implements booking.Engine.
-func (b books) Sessions(names []booking.Name) (sessions []*linegate.Session, err error) {
+func (b books) Sessions(names []booking.Name) (sessions []*booking.Stored, err error) {
 	for _, name := range names {
 		err := b.w.rows(sessionsByName, func(row scanner) error {
-			session, err := scanSession(row)
+			session := new(booking.Stored)
 			sessions = append(sessions, session)
-			return err
+			return row.Scan(append(sessionTargets(&session.Session), &session.Version)...)
 		}, name.NAS.Tenant, name.NAS.Name, column.Text(name.NAS.Address), name.AcctSessionID)
 		if err != nil {
 			return nil, fmt.Errorf("sessions of %q: %w", name.AcctSessionID, err)
@@ -91,20 +93,21 @@ const (
 		`subscriber_id, class, session_time, input_octets, output_octets, input_packets, output_packets, terminate_cause, ` +
 		`calling_station_id, nas_port_id, circuit_id, remote_id, ` +
 		`framed_ipv4, framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, service_vlan, inner_vlan, interim_interval`
-	closeAll = `UPDATE sessions SET stopped_at = ?, terminate_cause = ? ` +
+	closeAll = `UPDATE sessions SET stopped_at = ?, terminate_cause = ?, version = version + 1 ` +
 		`WHERE tenant = ? AND nas = ? AND nas_address = ? AND stopped_at = 0 AND started_at < ?`
 )
 
-// Write implements booking.Engine.
+// Write implements booking.Engine. Sessions come first, since events may be recorded
+// already when a session is outdated.
 func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error {
-	for i := range entries {
-		if err := b.w.exec(insertEvent, eventValues(&entries[i])...); err != nil {
-			return fmt.Errorf("event of session %s: %w", entries[i].SessionID, err)
-		}
-	}
 	for _, session := range sessions {
 		if err := b.put(session); err != nil {
 			return fmt.Errorf("session %s: %w", session.ID, err)
+		}
+	}
+	for i := range entries {
+		if err := b.w.exec(insertEvent, eventValues(&entries[i])...); err != nil {
+			return fmt.Errorf("event of session %s: %w", entries[i].SessionID, err)
 		}
 	}
 	return nil
@@ -129,19 +132,34 @@ func (b books) CloseAll(nas linegate.NASKey, at time.Time) error {
 }
 
 func (b books) put(s *booking.Session) error {
+	if s.IsNew() {
+		return b.insert(s)
+	}
+	query, values := b.update(s)
+	written, err := b.w.execCounted(query, append(values, s.ID, s.Stored.Version)...)
+	if err == nil && written == 0 {
+		err = booking.ErrOutdated
+	}
+	return err
+}
+
+func (b books) insert(s *booking.Session) error {
+	if s.SubscriberID != "" {
+		if err := b.w.exec(releasePlace, s.SubscriberID, s.Place()); err != nil {
+			return err
+		}
+	}
+	return b.w.exec(insertSession, slices.Concat(sessionCountsValues(&s.Session), sessionEndValues(&s.Session), sessionToldValues(&s.Session), sessionNamedValues(&s.Session))...)
+}
+
+// update is the narrowest statement that writes what changed, and its values.
+func (b books) update(s *booking.Session) (query string, values []any) {
 	counts, end := sessionCountsValues(&s.Session), sessionEndValues(&s.Session)
 	switch {
-	case s.IsNew():
-		if s.SubscriberID != "" {
-			if err := b.w.exec(releasePlace, s.SubscriberID, s.Place()); err != nil {
-				return err
-			}
-		}
-		return b.w.exec(insertSession, slices.Concat(counts, end, sessionToldValues(&s.Session), sessionNamedValues(&s.Session))...)
 	case !s.OnlyCounts():
-		return b.w.exec(updateSession, slices.Concat(counts, end, sessionToldValues(&s.Session), []any{s.ID})...)
+		return updateSession, slices.Concat(counts, end, sessionToldValues(&s.Session))
 	case s.StoppedAt.Equal(s.Stored.StoppedAt) && s.TerminateCause == s.Stored.TerminateCause:
-		return b.w.exec(countSession, append(counts, s.ID)...)
+		return countSession, counts
 	}
-	return b.w.exec(endSession, slices.Concat(counts, end, []any{s.ID})...)
+	return endSession, append(counts, end...)
 }

@@ -185,7 +185,7 @@ func TestDamagedRowsAreErrorsAndNoPanics(t *testing.T) {
 			return s.EachSession(t.Context(), store.SessionFilter{}, func(*linegate.Session) error { return nil })
 		}},
 		"a session with a broken prefix, on the way to an event": {`UPDATE sessions SET framed_ipv6_prefix = '::/999'`, func(s *Store) error {
-			return s.RecordAccounting(t.Context(), []linegate.AccountingEvent{{Status: linegate.AcctStop, AcctSessionID: "s"}})
+			return s.RecordAccounting(t.Context(), []linegate.AccountingEvent{{Status: linegate.AcctStart, AcctSessionID: "s"}})
 		}},
 		"a secret for changes that was not sealed for it": {`UPDATE nas SET coa_secret = secret`, func(s *Store) error {
 			_, err := s.NASes(t.Context(), "demo")

@@ -48,19 +48,23 @@ func sessionNamedValues(s *linegate.Session) []any {
 
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
-	var place string // follows from the others
-	err := row.Scan(column.ReadMicros(&s.UpdatedAt), &s.SessionTime,
+	if err := row.Scan(sessionTargets(&s)...); err != nil {
+		return nil, fail(err)
+	}
+	return &s, nil
+}
+
+// sessionTargets take the values of sessionColumns.
+func sessionTargets(s *linegate.Session) []any {
+	place := new(string) // follows from the others
+	return []any{column.ReadMicros(&s.UpdatedAt), &s.SessionTime,
 		column.ReadCounter(&s.InputOctets), column.ReadCounter(&s.OutputOctets), column.ReadCounter(&s.InputPackets), column.ReadCounter(&s.OutputPackets),
 		column.ReadMicros(&s.StoppedAt), &s.TerminateCause,
 		&s.SubscriberID, column.ReadOctets(&s.Class), &s.CallingStationID, &s.NASPortID, column.ReadOctets(&s.CircuitID), column.ReadOctets(&s.RemoteID),
 		column.ReadText(&s.FramedIPv4), column.ReadText(&s.FramedIPv6Address), column.ReadText(&s.FramedIPv6Prefix), column.ReadText(&s.DelegatedIPv6Prefix),
-		&s.InnerVLAN, &s.InterimInterval, &place,
+		&s.InnerVLAN, &s.InterimInterval, place,
 		column.ReadMicros(&s.StartedAt), &s.UserName, &s.ServiceVLAN,
-		&s.ID, &s.NAS.Tenant, &s.NAS.Name, column.ReadText(&s.NAS.Address), &s.AcctSessionID)
-	if err != nil {
-		return nil, fail(err)
-	}
-	return &s, nil
+		&s.ID, &s.NAS.Tenant, &s.NAS.Name, column.ReadText(&s.NAS.Address), &s.AcctSessionID}
 }
 
 // EachSession implements store.Engine.

@@ -17,7 +17,7 @@ const isStale = `stopped_at = 0 AND interim_interval > 0 AND updated_at < ?1 - ?
 
 const (
 	findStale = `SELECT id FROM sessions WHERE ` + isStale + ` ORDER BY updated_at LIMIT ?3`
-	markStale = `UPDATE sessions SET stopped_at = updated_at, terminate_cause = ?3 ` +
+	markStale = `UPDATE sessions SET stopped_at = updated_at, terminate_cause = ?3, version = version + 1 ` +
 		`WHERE id IN (SELECT value FROM json_each(?4)) AND ` + isStale
 )
 

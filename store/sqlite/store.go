@@ -21,6 +21,7 @@ import (
 
 	"linegate"
 	"linegate/store"
+	"linegate/store/booking"
 )
 
 // Connections of one Store. SQLite has one writer at a time anyway; lists get
@@ -52,6 +53,7 @@ type Store struct {
 	revision        *sql.Stmt
 	accounting      map[string]*sql.Stmt // statements of every batch, on the writer's connection
 
+	known    *booking.Known // of sessions
 	changed  broadcast
 	followed atomic.Int64 // the revision that Feed last handed out; -1: none yet
 	closed   atomic.Bool
@@ -63,7 +65,7 @@ var _ store.Engine = (*Store)(nil)
 // folder when missing, and brings its schema up to date. A schema from a newer
 // Linegate and a database sealed with another key are errors.
 func Open(ctx context.Context, path string, sealer *store.Sealer) (*Store, error) {
-	s := &Store{sealer: sealer, now: time.Now}
+	s := &Store{sealer: sealer, now: time.Now, known: booking.NewKnown()}
 	s.followed.Store(-1)
 	err := makeFile(path)
 	if err == nil {

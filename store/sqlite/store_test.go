@@ -32,6 +32,13 @@ func TestStoreFulfilsTheContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Engine { return open(t, t.TempDir()) })
 }
 
+func TestServersOnOneStoreFulfilTheContract(t *testing.T) {
+	storetest.RunServers(t, func(t *testing.T) (one, other store.Engine) {
+		folder := t.TempDir()
+		return open(t, folder), open(t, folder)
+	})
+}
+
 func TestBookFulfilsTheContract(t *testing.T) {
 	storetest.RunBook(t, func(t *testing.T) store.Book { return open(t, t.TempDir()) })
 }

@@ -1,0 +1,2 @@
+-- A session that a server remembers is written only if nobody else has written it.
+ALTER TABLE sessions ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
