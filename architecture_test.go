@@ -37,7 +37,7 @@ var storeRule = importRule{ours: []string{".", "store", "store/booking", "store/
 var importTable = map[string]importRule{
 	".":              {},
 	"dictionary":     {},
-	"radiusd/wire":   {ours: []string{"dictionary"}},
+	"radiusd/wire":   {ours: []string{"dictionary"}, foreign: []string{"golang.org/x/sys/cpu"}},
 	"policy":         {ours: []string{"."}, foreign: []string{"layeh.com/radius", "golang.org/x/crypto"}},
 	"policy/dialect": {ours: []string{".", "dictionary", "radiusd/wire"}, foreign: []string{anyModule}},
 	"telemetry":      {ours: []string{"."}, foreign: []string{anyModule}},

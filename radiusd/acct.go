@@ -34,13 +34,9 @@ func (x *exchange) acknowledge(status linegate.AcctStatus, err error) {
 		x.giveUp(dropFor(err), err)
 		return
 	}
-	reply, err := x.client.appendPlainReply(nil, wire.AccountingResponse, x.packet)
-	if err != nil {
-		x.giveUp(telemetry.DropSendFailed, err)
-		return
+	if x.answer(x.client.appendPlainReply(nil, wire.AccountingResponse, x.packet), telemetry.ReplyAccountingResponse) {
+		x.client.tenant.Accounting(status)
 	}
-	x.client.tenant.Accounting(status)
-	x.answer(reply, telemetry.ReplyAccountingResponse, x.socket.server.options.Now())
 }
 
 // readEvent reads the event and ties it to its subscriber. ok is false when the

@@ -127,18 +127,13 @@ func (f *loadingFinder) Find(key []byte, room *linegate.Room) (linegate.Lookup, 
 // reply sends the decision and tells of it.
 func (x *exchange) reply(request *linegate.Request, decision *linegate.Decision, scratch *Scratch, buffer []byte) {
 	Locate(request, decision, x.socket.server.directory, scratch)
-	reply, err := x.client.AppendAccessReply(buffer, x.packet, request, decision, x.received)
-	if err != nil {
-		x.giveUp(telemetry.DropSendFailed, err)
-		return
-	}
 	code := telemetry.ReplyAccessReject
 	if decision.Accept {
 		code = telemetry.ReplyAccessAccept
 	}
-	now := x.socket.server.options.Now()
-	x.answer(reply, code, now)
-	x.socket.server.observe(x, request, decision, now)
+	if x.answer(x.client.appendAccessReply(buffer, x.packet, request, decision, x.received), code) {
+		x.socket.server.observe(x, request, decision, x.socket.server.options.Now())
+	}
 }
 
 // observe counts the decision, writes its events and keeps the subscriber's

@@ -60,17 +60,20 @@ func NewClient(nas linegate.NAS, dialects map[string]*dialect.Dialect, metrics *
 // does not prove that its sender knows the secret, or could have been forged by
 // somebody between us and the NAS (CVE-2024-3596). Empty: nothing to say against it.
 func (c *Client) Refuses(packet wire.Packet) telemetry.Drop {
-	if packet.Code() == wire.AccountingRequest {
-		if c.signer.VerifyAccounting(packet) != nil {
-			return telemetry.DropBadAuthenticator
-		}
-		return ""
-	}
-	signed, err := c.signer.VerifyMessageAuthenticator(packet)
+	checks := []wire.Check{{Signer: c.signer, Packet: packet}}
+	new(wire.Lanes).Verify(checks)
+	return c.refuses(&checks[0])
+}
+
+// refuses is Refuses for a packet that was verified.
+func (c *Client) refuses(check *wire.Check) telemetry.Drop {
+	packet := check.Packet
 	switch {
-	case err != nil:
+	case check.Err != nil && packet.Code() == wire.AccountingRequest:
+		return telemetry.DropBadAuthenticator
+	case check.Err != nil:
 		return telemetry.DropBadMessageAuthenticator
-	case signed:
+	case check.Signed:
 		return ""
 	case packet.Code() == wire.StatusServer, c.requiresMA.Load(), packet.Find(wire.EAPMessage) != nil:
 		return telemetry.DropMissingMessageAuthenticator

@@ -144,17 +144,19 @@ func (l *letter) sender() netip.AddrPort {
 // space is where the next answer can be written before it is put.
 func (m *mail) space() []byte { return m.answers[m.queued%batchSize][:0] }
 
-// put queues an answer to the sender of a letter of the last receive. There is
-// room for one to each.
-func (m *mail) put(answer []byte, to addressee) {
+// put queues an answer to the sender of a letter of the last receive, and returns
+// where it waits: until the flush it may still change. There is room for one to each.
+func (m *mail) put(answer []byte, to addressee) (queued []byte) {
 	slot := m.queued
 	m.queued++
 	m.to[slot] = to
-	m.vectors[slot].SetLen(copy(m.answers[slot][:], answer))
+	size := copy(m.answers[slot][:], answer)
+	m.vectors[slot].SetLen(size)
 	letter, header := &m.letters[to.peer.letter], &m.sent[slot].header
 	header.Name, header.Namelen = (*byte)(unsafe.Pointer(&letter.name)), m.received[to.peer.letter].header.Namelen
 	header.Control = unsafe.SliceData(to.peer.control)
 	header.SetControllen(len(to.peer.control))
+	return m.answers[slot][:size]
 }
 
 // flush sends what was put. failed is told of each answer that the network

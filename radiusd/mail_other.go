@@ -49,9 +49,11 @@ func (m *mail) letter(int) (datagram []byte, from peer, lost uint32) {
 // space is where the answer can be written before it is put.
 func (m *mail) space() []byte { return m.answer[:0] }
 
-// put queues the answer to the last receive.
-func (m *mail) put(answer []byte, to addressee) {
+// put queues the answer to the last receive, and returns where it waits: until the
+// flush it may still change.
+func (m *mail) put(answer []byte, to addressee) (queued []byte) {
 	m.length, m.to = copy(m.answer[:], answer), to
+	return m.answer[:m.length]
 }
 
 // flush sends what was put. failed is told when the network refused it.

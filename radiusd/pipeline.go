@@ -10,10 +10,14 @@ import (
 	"linegate/telemetry"
 )
 
-// receive is the story of a packet: whose NAS it is, whether its form is right,
-// whether the NAS really sent it, whether it is a duplicate, and then what it
-// asks for. It runs on the socket's loop and never waits for a store.
-func (s *socket) receive(datagram []byte, from peer, now time.Time) {
+// The story of a packet: open finds whose NAS it is, whether its form is right and what
+// it asks for; handle finds whether the NAS really sent it and whether it is a
+// duplicate, and then does what it asks for; flush signs the answers and sends them.
+// All of it runs on the socket's loop, for a batch of packets at a time, and never
+// waits for a store.
+
+// open takes a packet into the batch.
+func (s *socket) open(datagram []byte, from peer, now time.Time) {
 	client := s.server.clients.Load().find(from.address.Addr())
 	if client == nil {
 		s.server.drop(telemetry.DropUnknownClient, from, nil, nil)
@@ -24,35 +28,60 @@ func (s *socket) receive(datagram []byte, from peer, now time.Time) {
 		s.server.drop(telemetry.DropMalformed, from, client, err)
 		return
 	}
-	x := exchange{socket: s, client: client, packet: packet, from: from, received: now}
-	requestType, refused := s.accepts(packet.Code())
-	if refused == "" {
-		client.tenant.Request(requestType)
-		refused = client.Refuses(packet)
-	}
+	asked, refused := s.accepts(packet.Code())
 	if refused != "" {
 		s.server.drop(refused, from, client, nil)
 		return
 	}
-	if requestType == telemetry.RequestStatus {
+	client.tenant.Request(asked)
+	s.opened = append(s.opened, exchange{socket: s, client: client, packet: packet, asked: asked, from: from, received: now})
+	s.checks = append(s.checks, wire.Check{Signer: client.signer, Packet: packet})
+}
+
+// handle works on what was opened.
+func (s *socket) handle() {
+	s.lanes.Verify(s.checks)
+	for i := range s.opened {
+		x := &s.opened[i]
+		if refused := x.client.refuses(&s.checks[i]); refused != "" {
+			s.server.drop(refused, x.from, x.client, nil)
+			continue
+		}
+		x.handle()
+	}
+	s.opened, s.checks = s.opened[:0], s.checks[:0]
+}
+
+// flush signs the answers, keeps them for duplicates, and sends them.
+func (s *socket) flush(now time.Time) {
+	s.lanes.SignReplies(s.unsigned)
+	for i := range s.unsigned {
+		s.replies.finish(s.tickets[i], s.unsigned[i].Packet, now)
+	}
+	s.unsigned, s.tickets = s.unsigned[:0], s.tickets[:0]
+	s.mail.flush(s.failed)
+}
+
+func (x *exchange) handle() {
+	s := x.socket
+	if x.asked == telemetry.RequestStatus {
 		x.status()
 		return
 	}
-
-	key := replyKey{source: from.address, identifier: packet.Identifier()}
-	seen, ticket, reply := s.replies.begin(key, packet.Authenticator(), now)
+	key := replyKey{source: x.from.address, identifier: x.packet.Identifier()}
+	seen, ticket, reply := s.replies.begin(key, x.packet.Authenticator(), x.received)
 	switch seen {
 	case sightedAnswered:
 		s.server.metrics.Duplicate(telemetry.DuplicateResent)
-		x.transmit(reply)
+		s.mail.put(reply, addressee{x.from, x.client})
 		return
 	case sightedInFlight:
 		s.server.metrics.Duplicate(telemetry.DuplicateInFlight)
-		s.server.drop(telemetry.DropDuplicateInFlight, from, client, nil)
+		s.server.drop(telemetry.DropDuplicateInFlight, x.from, x.client, nil)
 		return
 	}
 	x.ticket = ticket
-	if requestType == telemetry.RequestAuth {
+	if x.asked == telemetry.RequestAuth {
 		x.access()
 	} else {
 		x.accounting()
@@ -81,6 +110,7 @@ type exchange struct {
 	socket   *socket
 	client   *Client
 	packet   wire.Packet
+	asked    telemetry.RequestType
 	from     peer
 	ticket   ticket
 	received time.Time
@@ -107,20 +137,54 @@ func (x *exchange) status() {
 	if x.socket.port == AcctPort {
 		code, replied = wire.AccountingResponse, telemetry.ReplyAccountingResponse
 	}
-	reply, err := x.client.appendPlainReply(x.socket.mail.space(), code, x.packet)
-	if err != nil {
+	reply := x.client.appendPlainReply(x.socket.mail.space(), code, x.packet)
+	if err := x.client.signer.SignReply(reply, x.packet.Authenticator()); err != nil {
 		x.socket.server.drop(telemetry.DropSendFailed, x.from, x.client, err)
 		return
 	}
 	x.client.tenant.Reply(replied)
-	x.transmit(reply)
+	x.socket.mail.put(reply, addressee{x.from, x.client})
 }
 
-// answer sends a reply and keeps it for duplicates.
-func (x *exchange) answer(reply []byte, code telemetry.ReplyCode, now time.Time) {
-	x.socket.replies.finish(x.ticket, reply, now)
+// answer sends a reply and keeps it for duplicates. It is false for one that does not
+// fit a packet.
+func (x *exchange) answer(reply []byte, code telemetry.ReplyCode) bool {
+	var err error
+	if x.detached {
+		err = x.answerAlone(reply)
+	} else {
+		err = x.answerWithOthers(reply)
+	}
+	if err != nil {
+		x.giveUp(telemetry.DropSendFailed, err)
+		return false
+	}
 	x.client.tenant.Reply(code)
-	x.transmit(reply)
+	return true
+}
+
+// answerWithOthers leaves the rest to flush.
+func (x *exchange) answerWithOthers(reply []byte) error {
+	if err := wire.SetLength(reply); err != nil {
+		return err
+	}
+	s := x.socket
+	reply = s.mail.put(reply, addressee{x.from, x.client})
+	s.unsigned = append(s.unsigned, wire.Unsigned{Signer: x.client.signer, Packet: reply, Request: x.packet.Authenticator()})
+	s.tickets = append(s.tickets, x.ticket)
+	return nil
+}
+
+func (x *exchange) answerAlone(reply []byte) error {
+	s := x.socket
+	if err := x.client.signer.SignReply(reply, x.packet.Authenticator()); err != nil {
+		return err
+	}
+	s.replies.finish(x.ticket, reply, s.server.options.Now())
+	if err := s.send(reply, x.from); err != nil {
+		s.unsent(addressee{x.from, x.client}, err) // it is kept for the next try of the NAS
+	}
+	return nil
 }
 
 // giveUp leaves a request without an answer, so that the NAS asks again, here or
@@ -128,16 +192,6 @@ func (x *exchange) answer(reply []byte, code telemetry.ReplyCode, now time.Time)
 func (x *exchange) giveUp(reason telemetry.Drop, cause error) {
 	x.socket.replies.forget(x.ticket)
 	x.socket.server.drop(reason, x.from, x.client, cause)
-}
-
-func (x *exchange) transmit(reply []byte) {
-	if !x.detached {
-		x.socket.mail.put(reply, addressee{x.from, x.client})
-		return
-	}
-	if err := x.socket.send(reply, x.from); err != nil {
-		x.socket.server.drop(telemetry.DropSendFailed, x.from, x.client, err)
-	}
 }
 
 // dropFor translates an error of a store or a queue into the reason to count.

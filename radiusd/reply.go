@@ -8,12 +8,18 @@ import (
 	"linegate/radiusd/wire"
 )
 
-// AppendAccessReply writes the answer to an Access-Request and signs it. The
+// AppendAccessReply writes the answer to an Access-Request and signs it. now goes into
+// Class. It fails when the answer does not fit a packet.
+func (c *Client) AppendAccessReply(dst []byte, packet wire.Packet, request *linegate.Request, decision *linegate.Decision, now time.Time) ([]byte, error) {
+	dst = c.appendAccessReply(dst, packet, request, decision, now)
+	return dst, c.signer.SignReply(dst, packet.Authenticator())
+}
+
+// appendAccessReply leaves the answer without Length and signature. The
 // Message-Authenticator comes first, whether or not the request had one
 // (CVE-2024-3596); Proxy-State comes last, unchanged and in order (RFC 2865
-// section 5.33). now goes into Class. It fails when the answer does not fit a
-// packet.
-func (c *Client) AppendAccessReply(dst []byte, packet wire.Packet, request *linegate.Request, decision *linegate.Decision, now time.Time) ([]byte, error) {
+// section 5.33).
+func (c *Client) appendAccessReply(dst []byte, packet wire.Packet, request *linegate.Request, decision *linegate.Decision, now time.Time) []byte {
 	authenticator := packet.Authenticator()
 	code := wire.AccessReject
 	if decision.Accept {
@@ -28,20 +34,17 @@ func (c *Client) AppendAccessReply(dst []byte, packet wire.Packet, request *line
 		dst = wire.AppendText(dst, wire.ReplyMessage, replyMessage(decision.Reason))
 		dst = appendFailure(dst, packet, request)
 	}
-	dst = appendProxyStates(dst, packet)
-	return dst, c.signer.SignReply(dst, authenticator)
+	return appendProxyStates(dst, packet)
 }
 
-// appendPlainReply writes and signs an answer that has no attributes of its own:
-// Accounting-Response, or the answer to Status-Server.
-func (c *Client) appendPlainReply(dst []byte, code wire.Code, packet wire.Packet) ([]byte, error) {
-	authenticator := packet.Authenticator()
-	dst = wire.AppendHeader(dst, code, packet.Identifier(), authenticator)
+// appendPlainReply writes an answer that has no attributes of its own, without Length
+// and signature: Accounting-Response, or the answer to Status-Server.
+func (c *Client) appendPlainReply(dst []byte, code wire.Code, packet wire.Packet) []byte {
+	dst = wire.AppendHeader(dst, code, packet.Identifier(), packet.Authenticator())
 	if packet.Code() == wire.StatusServer {
 		dst = wire.AppendMessageAuthenticator(dst)
 	}
-	dst = appendProxyStates(dst, packet)
-	return dst, c.signer.SignReply(dst, authenticator)
+	return appendProxyStates(dst, packet)
 }
 
 func appendProxyStates(dst []byte, packet wire.Packet) []byte {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"linegate/radiusd/wire"
 	"linegate/telemetry"
 )
 
@@ -32,9 +33,15 @@ type socket struct {
 	replies *replyCache
 
 	// Used by the loop alone.
-	mail    *mail
-	scratch Scratch
-	lost    uint32 // packets that the kernel dropped, as last told
+	mail     *mail
+	opened   []exchange // the requests of the batch, each with its check
+	checks   []wire.Check
+	unsigned []wire.Unsigned // the answers to them, each with its ticket
+	tickets  []ticket
+	lanes    wire.Lanes
+	scratch  Scratch
+	failed   func(addressee, error)
+	lost     uint32 // packets that the kernel dropped, as last told
 }
 
 // listen opens a socket. address is host:port; an empty host means all addresses
@@ -49,10 +56,12 @@ func (s *Server) listen(ctx context.Context, port Port, address string) (*socket
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for %s: %w", port, err), conn.Close())
 	}
-	return &socket{
+	opened := &socket{
 		server: s, port: port, conn: conn, mail: mail,
 		replies: newReplyCache(s.options.ReplyCacheEntries, s.options.ReplyCacheTTL),
-	}, nil
+	}
+	opened.failed = opened.unsent
+	return opened, nil
 }
 
 func openSocket(ctx context.Context, address string, shared bool) (*net.UDPConn, error) {
@@ -92,7 +101,6 @@ const controlSize = 128
 // loop reads and handles packets, a batch at a time, until the socket's read
 // deadline passes.
 func (s *socket) loop() error {
-	refused := s.unsent
 	for {
 		count, err := s.mail.receive()
 		switch {
@@ -109,9 +117,10 @@ func (s *socket) loop() error {
 		for number := range count {
 			datagram, from, lost := s.mail.letter(number)
 			s.countLost(lost)
-			s.receive(datagram, from, now)
+			s.open(datagram, from, now)
 		}
-		s.mail.flush(refused)
+		s.handle()
+		s.flush(now)
 	}
 }
 

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"slices"
 	"testing"
 
 	"linegate/radiusd/wire"
@@ -11,6 +12,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(golden(f, name))
 	}
 	signer := wire.NewSigner("testing123")
+	lanes := new(wire.Lanes)
 	f.Fuzz(func(t *testing.T, datagram []byte) {
 		packet, err := wire.Parse(datagram)
 		if err != nil {
@@ -30,8 +32,17 @@ func FuzzParse(f *testing.F) {
 		if size != len(packet.Raw()) {
 			t.Errorf("attributes cover %d of %d octets", size, len(packet.Raw()))
 		}
-		_, _ = signer.VerifyMessageAuthenticator(packet)
-		_ = signer.VerifyAccounting(packet)
+		present, err := signer.VerifyMessageAuthenticator(packet)
+		if packet.Code() == wire.AccountingRequest {
+			present, err = true, signer.VerifyAccounting(packet)
+		}
+		checks := slices.Repeat([]wire.Check{{Signer: signer, Packet: packet}}, 3)
+		lanes.Verify(checks)
+		for _, c := range checks {
+			if c.Signed != present || c.Err != err {
+				t.Errorf("side by side %v %v, alone %v %v", c.Signed, c.Err, present, err)
+			}
+		}
 		_, _ = signer.VerifyReply(packet, [16]byte{})
 	})
 }

@@ -13,6 +13,8 @@ import (
 type Signer struct {
 	secret       string
 	inner, outer [md5.BlockSize]byte // the secret, padded and masked (RFC 2104)
+	// For Lanes: the states of MD5 after inner and outer.
+	innerState, outerState [4]uint32
 }
 
 // NewSigner prepares a secret of 1 to 255 octets.
@@ -29,6 +31,7 @@ func NewSigner(secret string) *Signer {
 		s.inner[i] ^= 0x36
 		s.outer[i] ^= 0x5c
 	}
+	s.innerState, s.outerState = stateAfter(s.inner), stateAfter(s.outer)
 	return s
 }
 
@@ -43,7 +46,7 @@ var (
 // SignRequest finishes an Access-Request or Status-Server: it sets Length and
 // the value of its Message-Authenticator, if it has one (RFC 3579 section 3.2).
 func (s *Signer) SignRequest(packet []byte) error {
-	if err := setLength(packet); err != nil {
+	if err := SetLength(packet); err != nil {
 		return err
 	}
 	s.setMessageAuthenticator(packet, [AuthenticatorSize]byte(packet[4:HeaderSize]))
@@ -54,7 +57,7 @@ func (s *Signer) SignRequest(packet []byte) error {
 // Disconnect-Request: its authenticator is a digest over the packet (RFC 2866
 // section 3, RFC 5176 section 2.3).
 func (s *Signer) SignAccounting(packet []byte) error {
-	if err := setLength(packet); err != nil {
+	if err := SetLength(packet); err != nil {
 		return err
 	}
 	var zero [AuthenticatorSize]byte
@@ -67,7 +70,7 @@ func (s *Signer) SignAccounting(packet []byte) error {
 // SignReply finishes an answer to the request with that authenticator (RFC 2865
 // section 3).
 func (s *Signer) SignReply(packet []byte, request [AuthenticatorSize]byte) error {
-	if err := setLength(packet); err != nil {
+	if err := SetLength(packet); err != nil {
 		return err
 	}
 	s.setMessageAuthenticator(packet, request)
@@ -207,7 +210,8 @@ func (s *Signer) hmacIn(space, packet []byte, authenticator [AuthenticatorSize]b
 	return md5.Sum(outer[:])
 }
 
-func setLength(packet []byte) error {
+// SetLength sets the Length of a packet that is complete.
+func SetLength(packet []byte) error {
 	if len(packet) > MaxPacketSize {
 		return ErrPacketTooLong
 	}

@@ -29,7 +29,9 @@ func RunServers(t *testing.T, open func(t *testing.T) (one, other store.Engine))
 			func(t *testing.T, other engine) { other.record(t, stop("s", epoch, 2*time.Minute, 5000)) },
 			func(t *testing.T, s *linegate.Session) { assert.Equal(t, epoch.Add(2*time.Minute), s.StoppedAt) }},
 		"the nas restarts": {
-			func(t *testing.T, other engine) { other.record(t, event(linegate.AcctOn, "", epoch.Add(2*time.Minute))) },
+			func(t *testing.T, other engine) {
+				other.record(t, event(linegate.AcctOn, "", epoch.Add(2*time.Minute)))
+			},
 			func(t *testing.T, s *linegate.Session) {
 				assert.Equal(t, epoch.Add(2*time.Minute), s.StoppedAt)
 				assert.Equal(t, linegate.CauseNASReboot, s.TerminateCause)
