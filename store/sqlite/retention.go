@@ -12,8 +12,10 @@ import (
 const (
 	dropEvents = `DELETE FROM accounting_events WHERE seq IN ` +
 		`(SELECT seq FROM accounting_events WHERE at < ? ORDER BY at LIMIT ?)`
+	// dropSessions looks by the start, which is never after the end, so that no index
+	// has to follow the end.
 	dropSessions = `DELETE FROM sessions WHERE rowid IN ` +
-		`(SELECT rowid FROM sessions WHERE stopped_at > 0 AND stopped_at < ? ORDER BY stopped_at LIMIT ?)`
+		`(SELECT rowid FROM sessions WHERE started_at < ?1 AND stopped_at > 0 AND stopped_at < ?1 ORDER BY started_at LIMIT ?2)`
 )
 
 // droppedAtATime bounds how long accounting waits for one step of Retain.
