@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+	zombiezen "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // A large import holds SQLite's writer for seconds. Accounting that comes
@@ -76,14 +77,10 @@ func (s *instance) acknowledgeAll(name string, each uint32) {
 // holdStore takes SQLite's write lock, as an import does, until release is called.
 func (s *instance) holdStore() (release func()) {
 	s.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.folder, "demo.db")+"?_txlock=immediate&_busy_timeout=30000")
+	db, err := zombiezen.OpenConn(filepath.Join(s.folder, "demo.db"), zombiezen.OpenReadWrite) // which waits for locks
 	require.NoError(s, err)
-	tx, err := db.BeginTx(s.Context(), nil)
-	require.NoError(s, err)
-	return func() {
-		require.NoError(s, tx.Rollback())
-		require.NoError(s, db.Close())
-	}
+	require.NoError(s, sqlitex.Execute(db, `BEGIN IMMEDIATE`, nil))
+	return func() { require.NoError(s, db.Close()) } // which rolls back
 }
 
 func TestASecondServerDoesNotGetTheSpoolOfTheFirst(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	zombiezen "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // refused runs a command of the binary that must fail, and returns what it says.
@@ -68,11 +69,10 @@ func TestPostgreSQLIsBackedUpByItsOwnTools(t *testing.T) {
 
 func TestASchemaOfANewerProgramIsShownAndLeftAlone(t *testing.T) {
 	seeded(t)
-	db, err := sql.Open("sqlite", "test.db")
+	db, err := zombiezen.OpenConn("test.db", zombiezen.OpenReadWrite)
 	require.NoError(t, err)
 	defer db.Close()
-	_, err = db.ExecContext(t.Context(), `INSERT INTO schema_version (version, applied_at) VALUES (99, 1)`)
-	require.NoError(t, err)
+	require.NoError(t, sqlitex.Execute(db, `INSERT INTO schema_version (version, applied_at) VALUES (99, 1)`, nil))
 	status := run(t, "", "migrate", "status")
 	assert.Contains(t, status.stdout, "0001_initial")
 	assert.ErrorContains(t, status.err, "schema version 99 is newer")

@@ -26,8 +26,8 @@ func (s *Store) RecordAccounting(ctx context.Context, events []linegate.Accounti
 
 // CountAccounting implements store.Engine.
 func (s *Store) CountAccounting(ctx context.Context) (count int, err error) {
-	if err := s.lists.QueryRowContext(ctx, `SELECT count(*) FROM accounting_events`).Scan(&count); err != nil {
-		return 0, fmt.Errorf("count of accounting: %w", fail(err))
+	if err := s.lists.row(ctx, `SELECT count(*) FROM accounting_events`, into(&count)); err != nil {
+		return 0, fmt.Errorf("count of accounting: %w", err)
 	}
 	return count, nil
 }
@@ -51,11 +51,6 @@ var (
 
 const recordedAt = `SELECT at FROM accounting_events WHERE record_key = ?`
 
-// accountingStatements are prepared once for all batches.
-func accountingStatements() []string {
-	return []string{sessionsByName, recordedAt, insertEvent, releasePlace, insertSession, countSession, endSession, updateSession}
-}
-
 // Sessions implements booking.Engine.
 func (b books) Sessions(names []booking.Name) (sessions []*booking.Stored, err error) {
 	for _, name := range names {
@@ -76,9 +71,7 @@ func (b books) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error) {
 	recorded := make(map[booking.Key]time.Time)
 	for _, key := range keys {
 		var at time.Time
-		err := b.w.row(recordedAt,
-			func(row scanner) error { return row.Scan(column.ReadMicros(&at)) }, key[:])
-		switch {
+		switch err := b.w.row(recordedAt, into(column.ReadMicros(&at)), key[:]); {
 		case err == nil:
 			recorded[key] = at
 		case !errors.Is(err, linegate.ErrNotFound):

@@ -24,13 +24,12 @@ const (
 // that ask at once see one another.
 func (s *Store) Admit(ctx context.Context, a linegate.Admission) (admitted bool, err error) {
 	var taken int
-	count := func(row scanner) error { return row.Scan(&taken) }
 	asked := []any{a.SubscriberID, a.Place, column.Micros(a.At)}
 	if a.Hold == 0 {
-		err = fail(count(s.lookups.QueryRowContext(ctx, placesTaken, asked...)))
+		err = s.lookups.row(ctx, placesTaken, into(&taken), asked...)
 	} else {
 		err = s.write(ctx, func(w *writing) error {
-			if err := w.row(placesTaken, count, asked...); err != nil || taken >= int(a.Limit) {
+			if err := w.row(placesTaken, into(&taken), asked...); err != nil || taken >= int(a.Limit) {
 				return err
 			}
 			if err := w.exec(releaseOldest, column.Micros(a.At)); err != nil {

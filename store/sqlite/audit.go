@@ -29,12 +29,12 @@ func (u *update) audit(entry linegate.AuditEntry) (revision int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	result, err := u.w.run(insertInto("changes", auditWritten), column.Micros(u.store.now()), u.actor, string(entry.Kind),
+	revision, err = u.w.insert(insertInto("changes", auditWritten), column.Micros(u.store.now()), u.actor, string(entry.Kind),
 		entry.Tenant, entry.Name, entry.ID, string(entry.Outcome), changes, keys)
 	if err != nil {
 		return 0, fmt.Errorf("audit entry of %s: %w", entry.Name, err)
 	}
-	return result.LastInsertId()
+	return revision, nil
 }
 
 func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
@@ -42,7 +42,7 @@ func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
 	err = row.Scan(&entry.Revision, column.ReadMicros(&entry.At), &entry.Actor, &entry.Kind,
 		&entry.Tenant, &entry.Name, &entry.ID, &entry.Outcome, &changes, &keys)
 	if err != nil {
-		return entry, fail(err)
+		return entry, err
 	}
 	err = column.ReadAudit(&entry, changes, keys)
 	return entry, err
@@ -50,15 +50,11 @@ func scanAudit(row scanner) (entry linegate.AuditEntry, err error) {
 
 // Audit implements store.Engine.
 func (s *Store) Audit(ctx context.Context, tenant, username string) (entries []linegate.AuditEntry, err error) {
-	rows, err := s.lists.QueryContext(ctx, auditQuery, tenant, linegate.ComparableUsername(username))
-	if err != nil {
-		return nil, fmt.Errorf("audit of %q: %w", username, fail(err))
-	}
-	err = each(rows, func(row scanner) error {
+	err = s.lists.each(ctx, auditQuery, func(row scanner) error {
 		entry, err := scanAudit(row)
 		entries = append(entries, entry)
 		return err
-	})
+	}, tenant, linegate.ComparableUsername(username))
 	if err == nil && len(entries) == 0 {
 		err = linegate.ErrNotFound
 	}
@@ -70,16 +66,12 @@ func (s *Store) Audit(ctx context.Context, tenant, username string) (entries []l
 
 // Feed implements store.Engine.
 func (s *Store) Feed(ctx context.Context, after int64, limit int) (entries []linegate.AuditEntry, err error) {
-	rows, err := s.feed.QueryContext(ctx, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("feed: %w", fail(err))
-	}
 	last := after
-	err = each(rows, func(row scanner) error {
+	err = s.lookups.each(ctx, feedQuery, func(row scanner) error {
 		entry, err := scanAudit(row)
 		entries, last = append(entries, entry), entry.Revision
 		return err
-	})
+	}, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("feed: %w", err)
 	}
@@ -89,8 +81,8 @@ func (s *Store) Feed(ctx context.Context, after int64, limit int) (entries []lin
 
 // Revision implements store.Engine.
 func (s *Store) Revision(ctx context.Context) (revision int64, err error) {
-	if err := s.revision.QueryRowContext(ctx).Scan(&revision); err != nil {
-		return 0, fmt.Errorf("revision: %w", fail(err))
+	if err := s.lookups.row(ctx, revisionQuery, into(&revision)); err != nil {
+		return 0, fmt.Errorf("revision: %w", err)
 	}
 	return revision, nil
 }
@@ -129,7 +121,7 @@ func (s *Store) Changed(ctx context.Context) error {
 // awake tells a commit from the closing of the store.
 func (s *Store) awake() error {
 	if s.closed.Load() {
-		return fmt.Errorf("store is closed: %w", linegate.ErrUnavailable)
+		return errClosed
 	}
 	return nil
 }

@@ -2,12 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -41,16 +39,15 @@ func Backup(ctx context.Context, path, into string) (err error) {
 
 // copyMoment writes the database into an empty file.
 func copyMoment(ctx context.Context, path, into string) error {
-	into, err := filepath.Abs(into) // so that no name is taken for a URI
+	into, err := filepath.Abs(into) // so that no name means more than a file
 	if err != nil {
 		return err
 	}
-	db, err := openPool(path, 1, url.Values{})
+	db, err := openPool(ctx, path, 1, role{long: true})
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, into)
-	return errors.Join(fail(err), db.Close())
+	return errors.Join(db.exec(ctx, `VACUUM INTO ?`, into), db.Close())
 }
 
 // Restore puts a backup in the place of the database file at path, once it is
@@ -112,7 +109,7 @@ func prove(ctx context.Context, path string, sealer *store.Sealer) error {
 		return err
 	}
 	var found string
-	err = fail(s.lookups.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found))
+	err = s.lists.row(ctx, `PRAGMA quick_check(1)`, into(&found))
 	if err == nil && found != "ok" {
 		err = fmt.Errorf("damaged: %s", found)
 	}
@@ -145,21 +142,25 @@ func supersede(ctx context.Context, path, fresh string, now time.Time) (aside st
 // seize makes sure that nobody has the database open, and keeps others out until
 // release. One that is missing or too damaged to be opened is nobody's.
 func seize(ctx context.Context, path string) (release func() error, err error) {
+	release = func() error { return nil }
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return func() error { return nil }, nil
+		return release, nil
 	}
-	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+"?_busy_timeout=1000")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
 	// Leaving WAL needs the file for oneself, and puts all of the log into it.
-	for _, statement := range []string{`PRAGMA journal_mode = DELETE`, `BEGIN EXCLUSIVE`} {
-		if _, err := db.ExecContext(ctx, statement); isBusy(err) {
-			return nil, errors.Join(fmt.Errorf("store %s is in use: stop the server, and try again", path), db.Close())
-		}
+	db, err := openPool(ctx, path, 1, role{settings: []string{`journal_mode = DELETE`}})
+	if err == nil {
+		release = db.Close
+		err = db.exec(ctx, `BEGIN EXCLUSIVE`)
 	}
-	return db.Close, nil
+	switch {
+	case isBusy(err):
+		err = fmt.Errorf("store %s is in use: stop the server, and try again", path)
+	case err == nil || ctx.Err() == nil: // ours, or nobody's
+		return release, nil
+	}
+	return nil, errors.Join(err, release())
 }
 
 // databaseParts are the endings of the files that make a database.

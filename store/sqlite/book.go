@@ -30,8 +30,7 @@ func (s *Store) Claim(ctx context.Context, tenant, username, order string) error
 		if err := w.exec(insertInto("provisioning_claims", claimColumns)+` ON CONFLICT DO NOTHING`, tenant, key, order, column.Micros(s.now())); err != nil {
 			return err
 		}
-		return w.row(`SELECT order_id FROM provisioning_claims WHERE tenant = ? AND username_key = ?`,
-			func(row scanner) error { return row.Scan(&holder) }, tenant, key)
+		return w.row(`SELECT order_id FROM provisioning_claims WHERE tenant = ? AND username_key = ?`, into(&holder), tenant, key)
 	})
 	if err != nil {
 		return fmt.Errorf("claim of %q of tenant %s: %w", username, tenant, err)
@@ -73,7 +72,7 @@ func (s *Store) AskCancel(ctx context.Context, order string) error {
 
 // CancelAsked implements store.Book.
 func (s *Store) CancelAsked(ctx context.Context, order string) (asked bool, err error) {
-	err = fail(s.lookups.QueryRowContext(ctx, `SELECT cancel_asked FROM provisioning_claims WHERE order_id = ?`, order).Scan(&asked))
+	err = s.lookups.row(ctx, `SELECT cancel_asked FROM provisioning_claims WHERE order_id = ?`, into(&asked), order)
 	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
 		return false, fmt.Errorf("claim of order %s: %w", order, err)
 	}
@@ -93,21 +92,19 @@ func (s *Store) Claims(ctx context.Context, fn func(tenant, username, order stri
 
 // list calls scan for the rows of a query.
 func (s *Store) list(ctx context.Context, subject, query string, scan func(scanner) error, args ...any) error {
-	rows, err := s.lists.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", subject, fail(err))
-	}
-	if err := each(rows, scan); err != nil {
+	if err := s.lists.each(ctx, query, scan, args...); err != nil {
 		return fmt.Errorf("%s: %w", subject, err)
 	}
 	return nil
 }
 
 // Service implements store.Book.
-func (s *Store) Service(ctx context.Context, tenant, username string) (linegate.Service, error) {
-	row := s.lookups.QueryRowContext(ctx, `SELECT `+serviceColumns+` FROM services WHERE tenant = ? AND username_key = ? ORDER BY updated_at DESC, rowid DESC LIMIT 1`,
-		tenant, linegate.ComparableUsername(username))
-	service, err := scanService(row)
+func (s *Store) Service(ctx context.Context, tenant, username string) (service linegate.Service, err error) {
+	query := `SELECT ` + serviceColumns + ` FROM services WHERE tenant = ? AND username_key = ? ORDER BY updated_at DESC, rowid DESC LIMIT 1`
+	err = s.lookups.row(ctx, query, func(row scanner) error {
+		service, err = scanService(row)
+		return err
+	}, tenant, linegate.ComparableUsername(username))
 	if err != nil {
 		return service, fmt.Errorf("service of %q of tenant %s: %w", username, tenant, err)
 	}
@@ -118,7 +115,7 @@ func scanService(row scanner) (service linegate.Service, err error) {
 	var key, metadata string
 	err = row.Scan(&service.ID, &service.Tenant, &key, &service.Username, &service.State, &service.OrderID, &metadata, column.ReadMicros(&service.Updated))
 	if err != nil {
-		return service, fail(err)
+		return service, err
 	}
 	err = json.Unmarshal([]byte(metadata), &service.Metadata)
 	return service, err

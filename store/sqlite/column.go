@@ -2,9 +2,6 @@ package sqlite
 
 import "strings"
 
-// scanner is a *sql.Row or *sql.Rows.
-type scanner interface{ Scan(columns ...any) error }
-
 // insertInto writes one row; columns are parted by commas.
 func insertInto(table, columns string) string {
 	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + marks(columns) + ")"

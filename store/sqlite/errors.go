@@ -1,42 +1,39 @@
 package sqlite
 
 import (
-	"database/sql"
-	"errors"
+	"context"
 	"fmt"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"zombiezen.com/go/sqlite"
 
 	"linegate"
 )
 
-// fail puts what the database said into Linegate's words and keeps the cause. All
-// that is neither an answer nor a mistake in our SQL (a lock that isn't released,
-// a full or broken disk, a closed store, an ended context) leaves the thing asked
-// for unknown, which is linegate.ErrUnavailable.
+// fail puts what SQLite said into Linegate's words and keeps the cause. All that is
+// neither an answer nor a mistake in our SQL (a lock that isn't released, a full or
+// broken disk, a statement that was interrupted) leaves the thing asked for unknown.
 func fail(err error) error {
-	var said *sqlite.Error
-	switch {
-	case err == nil:
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultOK:
 		return nil
-	case errors.Is(err, sql.ErrNoRows):
-		return linegate.ErrNotFound
-	case errors.Is(err, linegate.ErrNotFound), errors.Is(err, linegate.ErrConflict), errors.Is(err, linegate.ErrUnavailable):
-		return err // in our words already
-	case errors.As(err, &said):
-		switch said.Code() & 0xff { // the primary code
-		case sqlite3.SQLITE_CONSTRAINT:
-			return fmt.Errorf("%w: %w", linegate.ErrConflict, err)
-		case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE:
-			return err
-		}
+	case sqlite.ResultConstraint:
+		return fmt.Errorf("%w: %w", linegate.ErrConflict, err)
+	case sqlite.ResultError, sqlite.ResultMisuse, sqlite.ResultMismatch, sqlite.ResultRange:
+		return err
 	}
-	return fmt.Errorf("%w: %w", linegate.ErrUnavailable, err)
+	return unavailable(err)
 }
 
-// isBusy reports whether another connection's lock was in the way.
-func isBusy(err error) bool {
-	var said *sqlite.Error
-	return errors.As(err, &said) && said.Code()&0xff == sqlite3.SQLITE_BUSY
+// failWith is fail for what was done as long as ctx let it.
+func failWith(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return unavailable(fmt.Errorf("%w: %w", ctx.Err(), err))
+	}
+	return fail(err)
 }
+
+// unavailable is the error for what is left unknown.
+func unavailable(err error) error { return fmt.Errorf("%w: %w", linegate.ErrUnavailable, err) }
+
+// isBusy reports whether another connection's lock was in the way.
+func isBusy(err error) bool { return sqlite.ErrCode(err).ToPrimary() == sqlite.ResultBusy }

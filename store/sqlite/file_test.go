@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	zombiezen "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"linegate"
 	"linegate/store"
@@ -205,14 +206,18 @@ func TestADatabaseSealedWithAnotherKeyIsRefusedWhenOpened(t *testing.T) {
 	assert.ErrorContains(t, err, "another key")
 }
 
-// raw runs a statement behind the store's back.
+// behind opens the database file behind the store's back.
+func behind(t *testing.T, folder string) *zombiezen.Conn {
+	t.Helper()
+	conn, err := zombiezen.OpenConn(filepath.Join(folder, "linegate.db"), zombiezen.OpenReadWrite)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 func raw(t *testing.T, folder, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(folder, "linegate.db"))
-	require.NoError(t, err)
-	defer db.Close()
-	_, err = db.ExecContext(t.Context(), statement)
-	require.NoError(t, err)
+	require.NoError(t, sqlitex.Execute(behind(t, folder), statement, nil))
 }
 
 func TestAPasswordMovedToAnotherRowDoesNotOpen(t *testing.T) {
@@ -234,14 +239,10 @@ func TestThePasswordOfADeletedSubscriberIsDeletedToo(t *testing.T) {
 	s := open(t, folder)
 	seed(t, s)
 	require.NoError(t, s.Update(t.Context(), "test", func(tx store.Tx) error { return tx.DeleteSubscriber("demo", "alice") }))
-	db, err := sql.Open("sqlite", filepath.Join(folder, "linegate.db"))
+	statement := behind(t, folder).Prep(`SELECT credential_kind || credential FROM subscribers WHERE username = 'alice'`)
+	left, err := sqlitex.ResultText(statement)
 	require.NoError(t, err)
-	defer db.Close()
-	var kind string
-	var credential []byte
-	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT credential_kind, credential FROM subscribers WHERE username = 'alice'`).Scan(&kind, &credential))
-	assert.Empty(t, kind)
-	assert.Empty(t, credential)
+	assert.Empty(t, left)
 }
 
 func TestASchemaFromANewerProgramIsRefused(t *testing.T) {

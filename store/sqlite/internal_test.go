@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"linegate"
 	"linegate/store"
@@ -30,23 +30,42 @@ func newStore(t *testing.T) *Store {
 
 func TestSettingsHoldOnEveryConnection(t *testing.T) {
 	s := newStore(t)
-	for name, pool := range map[string]*sql.DB{"writer": s.writer, "lookups": s.lookups, "lists": s.lists} {
-		want := map[string]string{"foreign_keys": "1", "busy_timeout": "30000", "journal_mode": "wal", "query_only": "1"}
+	for name, pool := range map[string]*pool{"writer": s.writer, "lookups": s.lookups, "lists": s.lists} {
+		want := map[string]string{"foreign_keys": "1", "journal_mode": "wal", "query_only": "1", "cache_size": "-8000"}
 		connections := 4
 		if name == "writer" {
-			want["query_only"], want["synchronous"], connections = "0", "2", 1
+			want["query_only"], want["synchronous"], want["cache_size"], connections = "0", "2", "-65536", 1
 		}
 		for range connections { // taken out together, so each is another
-			conn, err := pool.Conn(t.Context())
+			conn, err := pool.take(t.Context())
 			require.NoError(t, err)
-			defer conn.Close()
+			defer pool.put(conn)
 			for setting, value := range want {
 				var got string
-				require.NoError(t, conn.QueryRowContext(t.Context(), "PRAGMA "+setting).Scan(&got))
+				require.NoError(t, conn.row(t.Context(), "SELECT CAST("+setting+" AS TEXT) FROM pragma_"+setting, into(&got)))
 				assert.Equal(t, value, got, "%s of %s", setting, name)
 			}
 		}
 	}
+}
+
+// plan is how SQLite would go about a query.
+func plan(t *testing.T, s *Store, query string) (steps []string) {
+	t.Helper()
+	highest := strings.Count(query, "?")
+	for numbered := range 9 {
+		if strings.Contains(query, fmt.Sprint("?", numbered)) {
+			highest = numbered
+		}
+	}
+	require.NoError(t, s.writer.each(t.Context(), "EXPLAIN QUERY PLAN "+query, func(row scanner) error {
+		var id, parent, unused int
+		var detail string
+		err := row.Scan(&id, &parent, &unused, &detail)
+		steps = append(steps, detail)
+		return err
+	}, make([]any, highest)...), query)
+	return steps
 }
 
 func TestNoRequestReadsAWholeTable(t *testing.T) {
@@ -63,19 +82,12 @@ func TestNoRequestReadsAWholeTable(t *testing.T) {
 		queries = append(queries, selectSession+where+` ORDER BY started_at DESC, rowid DESC LIMIT 50`)
 	}
 	for _, query := range queries {
-		args := make([]any, strings.Count(query, "?"))
-		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
-		require.NoError(t, err, query)
-		require.NoError(t, each(rows, func(row scanner) error {
-			var id, parent, unused int
-			var detail string
-			err := row.Scan(&id, &parent, &unused, &detail)
-			assert.NotContains(t, detail, "TEMP B-TREE", query)
-			if strings.HasPrefix(detail, "SCAN") {
-				assert.Contains(t, detail, "USING INDEX", query)
+		for _, step := range plan(t, s, query) {
+			assert.NotContains(t, step, "TEMP B-TREE", query)
+			if strings.HasPrefix(step, "SCAN") {
+				assert.Contains(t, step, "USING INDEX", query)
 			}
-			return err
-		}))
+		}
 	}
 }
 
@@ -89,18 +101,9 @@ func TestQueriesOfLiveSessionsUseTheirOwnIndexes(t *testing.T) {
 		placesTaken:           "sessions_open_by_subscriber",
 		subscribersByName:     "subscribers_",
 	} {
-		var plan []string
-		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4)
-		require.NoError(t, err, query)
-		require.NoError(t, each(rows, func(row scanner) error {
-			var id, parent, unused int
-			var detail string
-			err := row.Scan(&id, &parent, &unused, &detail)
-			plan = append(plan, detail)
-			return err
-		}))
-		assert.Contains(t, strings.Join(plan, "; "), index)
-		assert.NotRegexp(t, "SCAN (sessions|subscribers|admissions)", strings.Join(plan, "; "))
+		steps := strings.Join(plan(t, s, query), "; ")
+		assert.Contains(t, steps, index)
+		assert.NotRegexp(t, "SCAN (sessions|subscribers|admissions)", steps)
 	}
 }
 
@@ -120,9 +123,8 @@ func TestWhatTheDatabaseSaysIsPutInOurWords(t *testing.T) {
 	for _, sentinel := range []error{linegate.ErrConflict, linegate.ErrNotFound, linegate.ErrUnavailable} {
 		assert.NotErrorIs(t, mistake, sentinel, "our own mistake is nothing a caller can handle")
 	}
-	assert.ErrorIs(t, fail(sql.ErrNoRows), linegate.ErrNotFound)
-	assert.ErrorIs(t, fail(context.Canceled), linegate.ErrUnavailable)
-	assert.ErrorIs(t, fail(context.Canceled), context.Canceled)
+	var name string
+	assert.ErrorIs(t, s.lists.row(t.Context(), `SELECT name FROM tenants WHERE name = 'none'`, into(&name)), linegate.ErrNotFound)
 	assert.NoError(t, fail(nil))
 }
 
@@ -162,6 +164,12 @@ func TestJournalsAreDroppedAfterTheirTime(t *testing.T) {
 	assert.Zero(t, count("old"))
 	assert.True(t, begin("old"))
 	assert.False(t, begin("younger"))
+}
+
+// damage runs statements that no method of the store would.
+func damage(t *testing.T, s *Store, script string) {
+	t.Helper()
+	require.NoError(t, s.writer.hold(t.Context(), func(c *connection) error { return sqlitex.ExecuteScript(c.raw, script, nil) }))
 }
 
 func TestDamagedRowsAreErrorsAndNoPanics(t *testing.T) {
@@ -209,8 +217,7 @@ func TestDamagedRowsAreErrorsAndNoPanics(t *testing.T) {
 			}))
 			require.NoError(t, s.RecordAccounting(t.Context(), []linegate.AccountingEvent{{Status: linegate.AcctStart, AcctSessionID: "s"}}))
 			require.NoError(t, test.read(s))
-			_, err := s.writer.ExecContext(t.Context(), test.damage)
-			require.NoError(t, err)
+			damage(t, s, test.damage)
 			assert.Error(t, test.read(s))
 		})
 	}
@@ -277,7 +284,7 @@ func TestADeletedSubscriberLeavesNoLines(t *testing.T) {
 		return errors.Join(err, put)
 	}))
 	lines := func() (count int) {
-		require.NoError(t, s.lists.QueryRowContext(t.Context(), `SELECT count(*) FROM subscriber_lines`).Scan(&count))
+		require.NoError(t, s.lists.row(t.Context(), `SELECT count(*) FROM subscriber_lines`, into(&count)))
 		return count
 	}
 	require.Equal(t, 2, lines())

@@ -26,7 +26,7 @@ func (s *Store) BeginChanges(ctx context.Context, key, what string) (first bool,
 			return err
 		}
 		if first = begun > 0; !first {
-			return w.row(`SELECT what FROM change_journals WHERE key = ?`, func(row scanner) error { return row.Scan(&known) }, key)
+			return w.row(`SELECT what FROM change_journals WHERE key = ?`, into(&known), key)
 		}
 		known = what
 		old := column.Micros(s.now().Add(-journalKept))
@@ -60,15 +60,12 @@ func (s *Store) RecordChanges(ctx context.Context, key string, done []linegate.C
 
 // EachChangeRecord implements store.Engine.
 func (s *Store) EachChangeRecord(ctx context.Context, key string, fn func(linegate.ChangeRecord) error) error {
-	rows, err := s.lists.QueryContext(ctx, `SELECT session_id, result, cause, disconnected, at FROM change_records WHERE key = ? ORDER BY session_id`, key)
-	if err != nil {
-		return fmt.Errorf("journal %s: %w", key, fail(err))
-	}
-	return each(rows, func(row scanner) error {
+	query := `SELECT session_id, result, cause, disconnected, at FROM change_records WHERE key = ? ORDER BY session_id`
+	return s.list(ctx, "journal "+key, query, func(row scanner) error {
 		var record linegate.ChangeRecord
 		if err := row.Scan(&record.SessionID, &record.Result, &record.Cause, &record.Disconnected, column.ReadMicros(&record.At)); err != nil {
-			return fmt.Errorf("journal %s: %w", key, fail(err))
+			return err
 		}
 		return fn(record)
-	})
+	}, key)
 }

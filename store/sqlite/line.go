@@ -65,7 +65,7 @@ func (w *writing) fillCircuitKeys() error {
 			var value []byte
 			err := row.Scan(&after, &value)
 			page = append(page, circuit{after, linegate.AppendLineForm([]byte{}, value)})
-			return fail(err)
+			return err
 		}, after, circuitPage)
 		if err != nil {
 			return err

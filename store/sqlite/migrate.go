@@ -2,14 +2,14 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"time"
+
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"linegate"
 	"linegate/store"
@@ -30,6 +30,7 @@ const (
 	// circuitKeyVersion is the migration that the program has a part in.
 	circuitKeyVersion = 3
 
+	selectMeta = `SELECT value FROM meta WHERE name = ?`
 	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`
 )
 
@@ -41,7 +42,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, s.writer)
+	version, err := schemaVersion(ctx, s.writer.row)
 	if err != nil {
 		return err
 	}
@@ -65,23 +66,19 @@ func Status(ctx context.Context, path string) (schema store.Schema, err error) {
 	if held, err := os.Stat(path); err != nil || held.Size() == 0 {
 		return schema, ignoreMissing(err)
 	}
-	db, err := openPool(path, 1, url.Values{"_query_only": {"1"}})
+	db, err := openPool(ctx, path, 1, role{settings: []string{queryOnly}})
 	if err != nil {
 		return schema, err
 	}
 	defer db.Close()
-	if schema.Version, err = schemaVersion(ctx, db); err != nil || schema.Version == 0 {
+	if schema.Version, err = schemaVersion(ctx, db.row); err != nil || schema.Version == 0 {
 		return schema, err
 	}
-	rows, err := db.QueryContext(ctx, `SELECT version, applied_at FROM schema_version ORDER BY version`)
-	if err != nil {
-		return schema, fmt.Errorf("schema version: %w", fail(err))
-	}
-	err = each(rows, func(row scanner) error {
+	err = db.each(ctx, `SELECT version, applied_at FROM schema_version ORDER BY version`, func(row scanner) error {
 		var number int
 		var applied time.Time
 		if err := row.Scan(&number, column.ReadMicros(&applied)); err != nil {
-			return fail(err)
+			return err
 		}
 		schema.Applied(number, applied)
 		return nil
@@ -97,19 +94,18 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-type queryer interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
+// readRow is the method row of a pool or a connection.
+type readRow func(ctx context.Context, query string, scan func(scanner) error, args ...any) error
 
 // schemaVersion returns 0 for an empty database.
-func schemaVersion(ctx context.Context, db queryer) (version int, err error) {
+func schemaVersion(ctx context.Context, row readRow) (version int, err error) {
 	var tables int
-	err = db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'`).Scan(&tables)
+	err = row(ctx, `SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'`, into(&tables))
 	if err == nil && tables > 0 {
-		err = db.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`).Scan(&version)
+		err = row(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`, into(&version))
 	}
 	if err != nil {
-		return 0, fmt.Errorf("schema version: %w", fail(err))
+		return 0, fmt.Errorf("schema version: %w", err)
 	}
 	return version, nil
 }
@@ -120,7 +116,7 @@ func (s *Store) apply(w *writing, files []string) error {
 	if err := w.exec(`CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT`); err != nil {
 		return err
 	}
-	version, err := schemaVersion(w.ctx, w.tx)
+	version, err := schemaVersion(w.ctx, w.connection.row)
 	if err != nil {
 		return err
 	}
@@ -129,7 +125,7 @@ func (s *Store) apply(w *writing, files []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.tx.ExecContext(w.ctx, string(script)); err != nil {
+		if err := sqlitex.ExecuteScript(w.connection.raw, string(script), nil); err != nil {
 			return fmt.Errorf("%s: %w", files[version], fail(err))
 		}
 		if version+1 == circuitKeyVersion {
@@ -151,8 +147,8 @@ func (s *Store) apply(w *writing, files []string) error {
 // would find out.
 func (s *Store) checkSeal(ctx context.Context) error {
 	var sealed []byte
-	err := s.lookups.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = ?`, sealCheck).Scan(&sealed)
-	if err = fail(err); err != nil && !errors.Is(err, linegate.ErrNotFound) {
+	err := s.lookups.row(ctx, selectMeta, into(&sealed), sealCheck)
+	if err != nil && !errors.Is(err, linegate.ErrNotFound) {
 		return fmt.Errorf("check of the key: %w", err)
 	}
 	if _, err := s.sealer.Open(sealCheck, sealed); err != nil {
@@ -164,8 +160,8 @@ func (s *Store) checkSeal(ctx context.Context) error {
 // ID implements store.Engine.
 func (s *Store) ID(ctx context.Context) (string, error) {
 	var id []byte
-	if err := s.lookups.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = ?`, storeID).Scan(&id); err != nil {
-		return "", fmt.Errorf("store id: %w", fail(err))
+	if err := s.lookups.row(ctx, selectMeta, into(&id), storeID); err != nil {
+		return "", fmt.Errorf("store id: %w", err)
 	}
 	return string(id), nil
 }

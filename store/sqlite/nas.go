@@ -53,19 +53,19 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 		&n.RequireMessageAuthenticator, &n.LimitProxyState, &n.Learned, &n.AllowMSCHAPv1, column.ReadText(&n.LineMatch),
 		column.ReadText(&n.CoAAddress), &n.CoAPort, &coa, &n.CoAWindow)
 	if err != nil {
-		return linegate.NAS{}, fail(err)
+		return linegate.NAS{}, err
 	}
 	for name := range strings.SplitSeq(identify, ",") {
 		n.Identify = append(n.Identify, linegate.Identity(name))
 	}
 	secret, err := s.sealer.Open(sealedNAS(n.Tenant, n.Name), sealed)
 	if err != nil {
-		return linegate.NAS{}, fail(err)
+		return linegate.NAS{}, unavailable(err)
 	}
 	n.Secret = linegate.Secret(secret)
 	if len(coa) > 0 {
 		if secret, err = s.sealer.Open(sealedCoA(n.Tenant, n.Name), coa); err != nil {
-			return linegate.NAS{}, fail(err)
+			return linegate.NAS{}, unavailable(err)
 		}
 		n.CoASecret = linegate.Secret(secret)
 	}
@@ -74,19 +74,13 @@ func (s *Store) scanNAS(row scanner) (n linegate.NAS, err error) {
 
 // Tenants implements store.Engine, in order of name.
 func (s *Store) Tenants(ctx context.Context) (tenants []linegate.Tenant, err error) {
-	rows, err := s.lists.QueryContext(ctx, `SELECT name, push_changes FROM tenants ORDER BY name`)
-	if err == nil {
-		err = each(rows, func(row scanner) error {
-			var tenant linegate.Tenant
-			err := row.Scan(&tenant.Name, &tenant.PushChanges)
-			tenants = append(tenants, tenant)
-			return err
-		})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list of tenants: %w", fail(err))
-	}
-	return tenants, nil
+	err = s.list(ctx, "list of tenants", `SELECT name, push_changes FROM tenants ORDER BY name`, func(row scanner) error {
+		var tenant linegate.Tenant
+		err := row.Scan(&tenant.Name, &tenant.PushChanges)
+		tenants = append(tenants, tenant)
+		return err
+	})
+	return tenants, err
 }
 
 // NASes implements store.Engine.
@@ -95,19 +89,12 @@ func (s *Store) NASes(ctx context.Context, tenant string) (found []linegate.NAS,
 	if tenant != "" {
 		query, args = selectNAS+`WHERE tenant = ? ORDER BY name`, []any{tenant}
 	}
-	rows, err := s.lists.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list of nas: %w", fail(err))
-	}
-	err = each(rows, func(row scanner) error {
+	err = s.list(ctx, "list of nas", query, func(row scanner) error {
 		n, err := s.scanNAS(row)
 		found = append(found, n)
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list of nas: %w", err)
-	}
-	return found, nil
+	}, args...)
+	return found, err
 }
 
 // NAS implements store.Tx.
@@ -168,8 +155,7 @@ func (u *update) writeNAS(n, old *linegate.NAS, outcome linegate.Outcome) error 
 // address. Whose it is stays within the tenant.
 func (u *update) requireFreeAddress(n *linegate.NAS) error {
 	var tenant, name string
-	err := u.w.row(`SELECT tenant, name FROM nas WHERE address = ?`,
-		func(row scanner) error { return row.Scan(&tenant, &name) }, column.Text(n.Address))
+	err := u.w.row(`SELECT tenant, name FROM nas WHERE address = ?`, into(&tenant, &name), column.Text(n.Address))
 	switch {
 	case errors.Is(err, linegate.ErrNotFound):
 		return nil

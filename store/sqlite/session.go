@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -49,7 +48,7 @@ func sessionNamedValues(s *linegate.Session) []any {
 func scanSession(row scanner) (*linegate.Session, error) {
 	var s linegate.Session
 	if err := row.Scan(sessionTargets(&s)...); err != nil {
-		return nil, fail(err)
+		return nil, err
 	}
 	return &s, nil
 }
@@ -74,17 +73,13 @@ func (s *Store) EachSession(ctx context.Context, filter store.SessionFilter, fn 
 	if filter.Limit > 0 {
 		query += ` LIMIT ` + strconv.Itoa(filter.Limit) // bound, it would have SQLite prepare the query twice
 	}
-	rows, err := s.lists.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("list of sessions: %w", fail(err))
-	}
-	return each(rows, func(row scanner) error {
+	return s.list(ctx, "list of sessions", query, func(row scanner) error {
 		session, err := scanSession(row)
 		if err != nil {
-			return fmt.Errorf("list of sessions: %w", err)
+			return err
 		}
 		return fn(session)
-	})
+	}, args...)
 }
 
 // sessionConditions is the filter as a WHERE clause.
@@ -116,18 +111,13 @@ func sessionConditions(filter store.SessionFilter) (where string, args []any) {
 
 // ActiveByVLAN implements store.Engine, by tenant and VLAN.
 func (s *Store) ActiveByVLAN(ctx context.Context) (counts []store.VLANCount, err error) {
-	rows, err := s.lists.QueryContext(ctx, `SELECT tenant, service_vlan, count(*) FROM sessions `+
-		`WHERE stopped_at = 0 GROUP BY tenant, service_vlan ORDER BY tenant, service_vlan`)
-	if err == nil {
-		err = each(rows, func(row scanner) error {
-			var count store.VLANCount
-			err := row.Scan(&count.Tenant, &count.VLAN, &count.Count)
-			counts = append(counts, count)
-			return err
-		})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sessions by vlan: %w", fail(err))
-	}
-	return counts, nil
+	query := `SELECT tenant, service_vlan, count(*) FROM sessions ` +
+		`WHERE stopped_at = 0 GROUP BY tenant, service_vlan ORDER BY tenant, service_vlan`
+	err = s.list(ctx, "sessions by vlan", query, func(row scanner) error {
+		var count store.VLANCount
+		err := row.Scan(&count.Tenant, &count.VLAN, &count.Count)
+		counts = append(counts, count)
+		return err
+	})
+	return counts, err
 }

@@ -44,16 +44,12 @@ func (s *Store) MarkStale(ctx context.Context, now time.Time, intervals int) (ma
 
 // silent returns the sessions that were silent the longest.
 func (s *Store) silent(ctx context.Context, now time.Time, intervals int) (ids []string, err error) {
-	rows, err := s.lists.QueryContext(ctx, findStale, column.Micros(now), intervals, staleAtATime)
-	if err != nil {
-		return nil, fail(err)
-	}
-	err = each(rows, func(row scanner) error {
+	err = s.lists.each(ctx, findStale, func(row scanner) error {
 		var id string
 		err := row.Scan(&id)
 		ids = append(ids, id)
 		return err
-	})
+	}, column.Micros(now), intervals, staleAtATime)
 	return ids, err
 }
 

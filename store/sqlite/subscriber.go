@@ -74,7 +74,7 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 		&lineKey, &sub.Revision,
 		column.ReadMicros(&sub.Validation.LastAt), &sub.Validation.LastResult, &sub.Validation.MismatchCount)
 	if err != nil {
-		return nil, fail(err)
+		return nil, err
 	}
 	if hasProfile {
 		sub.Profile = &p
@@ -82,7 +82,7 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 	if sub.Credential.Kind != linegate.CredentialNone {
 		value, err := s.sealer.Open(sealedSubscriber(sub.ID), sealed)
 		if err != nil {
-			return nil, fail(err)
+			return nil, unavailable(err)
 		}
 		sub.Credential.Value = linegate.Secret(value)
 	}
@@ -103,24 +103,20 @@ func lookupQueries() map[linegate.Identity]string {
 // Lookup implements store.Engine.
 func (s *Store) Lookup(ctx context.Context, key linegate.Key) (linegate.Lookup, error) {
 	tenant, by, value := key.Split()
-	statement := s.bySubscriberKey[by]
-	if statement == nil {
+	query := s.bySubscriberKey[by]
+	if query == "" {
 		return linegate.Lookup{}, nil // not a key
 	}
 	var comparable any = value
 	if by == linegate.ByCircuit || by == linegate.ByLineForm {
 		comparable = []byte(value)
 	}
-	rows, err := statement.QueryContext(ctx, tenant, comparable)
-	if err != nil {
-		return linegate.Lookup{}, fmt.Errorf("lookup: %w", fail(err))
-	}
 	var found []*linegate.Subscriber
-	err = each(rows, func(row scanner) error {
+	err := s.lookups.each(ctx, query, func(row scanner) error {
 		sub, err := s.scanSubscriber(row)
 		found = append(found, sub)
 		return err
-	})
+	}, tenant, comparable)
 	switch {
 	case err != nil:
 		return linegate.Lookup{}, fmt.Errorf("lookup: %w", err)
@@ -133,9 +129,11 @@ func (s *Store) Lookup(ctx context.Context, key linegate.Key) (linegate.Lookup, 
 }
 
 // Subscriber implements store.Engine.
-func (s *Store) Subscriber(ctx context.Context, tenant, username string) (*linegate.Subscriber, error) {
-	row := s.bySubscriberKey[linegate.ByUsername].QueryRowContext(ctx, tenant, linegate.ComparableUsername(username))
-	sub, err := s.scanSubscriber(row)
+func (s *Store) Subscriber(ctx context.Context, tenant, username string) (sub *linegate.Subscriber, err error) {
+	err = s.lookups.row(ctx, subscriberByName, func(row scanner) (err error) {
+		sub, err = s.scanSubscriber(row)
+		return err
+	}, tenant, linegate.ComparableUsername(username))
 	if err != nil {
 		return nil, fmt.Errorf("subscriber %q of tenant %s: %w", username, tenant, err)
 	}
@@ -148,17 +146,13 @@ func (s *Store) EachSubscriber(ctx context.Context, tenant string, fn func(*line
 	if tenant != "" {
 		query, args = selectSubscriber+`WHERE deleted_at = 0 AND tenant = ? ORDER BY username_key`, []any{tenant}
 	}
-	rows, err := s.lists.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("list of subscribers: %w", fail(err))
-	}
-	return each(rows, func(row scanner) error {
+	return s.list(ctx, "list of subscribers", query, func(row scanner) error {
 		sub, err := s.scanSubscriber(row)
 		if err != nil {
-			return fmt.Errorf("list of subscribers: %w", err)
+			return err
 		}
 		return fn(sub)
-	})
+	}, args...)
 }
 
 // CountSubscribers implements store.Engine.
@@ -167,8 +161,8 @@ func (s *Store) CountSubscribers(ctx context.Context, tenant string) (count int,
 	if tenant != "" {
 		query, args = query+` AND tenant = ?`, []any{tenant}
 	}
-	if err := s.lists.QueryRowContext(ctx, query, args...).Scan(&count); err != nil {
-		return 0, fmt.Errorf("count of subscribers: %w", fail(err))
+	if err := s.lists.row(ctx, query, into(&count), args...); err != nil {
+		return 0, fmt.Errorf("count of subscribers: %w", err)
 	}
 	return count, nil
 }

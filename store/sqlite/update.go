@@ -73,8 +73,7 @@ func (u *update) tenantExists(name string) (bool, error) {
 }
 
 func (u *update) tenant(name string) (tenant linegate.Tenant, err error) {
-	err = u.w.row(`SELECT name, push_changes FROM tenants WHERE name = ?`,
-		func(row scanner) error { return row.Scan(&tenant.Name, &tenant.PushChanges) }, name)
+	err = u.w.row(`SELECT name, push_changes FROM tenants WHERE name = ?`, into(&tenant.Name, &tenant.PushChanges), name)
 	return tenant, err
 }
 

@@ -62,7 +62,7 @@ func freeOfOthers(w *writing, pool linegate.VLANPool, r linegate.VLANRange) erro
 func (s *Store) DeleteVLANPool(ctx context.Context, tenant, olt, pool string) error {
 	err := s.write(ctx, func(w *writing) error {
 		var used int
-		if err := w.row(poolUse, func(row scanner) error { return row.Scan(&used) }, tenant, olt, pool); err != nil {
+		if err := w.row(poolUse, into(&used), tenant, olt, pool); err != nil {
 			return err
 		}
 		if used > 0 {
@@ -107,7 +107,7 @@ func addRange(pools *[]linegate.VLANPool) func(scanner) error {
 
 func scanAssignment(row scanner) (a linegate.VLANAssignment, err error) {
 	err = row.Scan(&a.Key, &a.Tenant, &a.OLT, &a.Pool, &a.Outer, &a.Inner, &a.Reserved)
-	return a, fail(err)
+	return a, err
 }
 
 // AssignVLAN implements store.Book.
