@@ -14,7 +14,7 @@ var ErrOutdated = errors.New("a session was written by others meanwhile")
 const (
 	// attempts bound how often a batch is recorded that others come in the way of.
 	attempts = 3
-	// knownSessions bounds what is known, at some 700 octets each.
+	// knownSessions bounds what is known, at some 900 octets each.
 	knownSessions = 1 << 17
 )
 
