@@ -34,7 +34,7 @@ func TestSettingsHoldOnEveryConnection(t *testing.T) {
 		want := map[string]string{"foreign_keys": "1", "journal_mode": "wal", "query_only": "1", "cache_size": "-8000"}
 		connections := 4
 		if name == "writer" {
-			want["query_only"], want["synchronous"], want["cache_size"], connections = "0", "2", "-65536", 1
+			want["query_only"], want["synchronous"], want["cache_size"], connections = "0", "2", "-16384", 1
 		}
 		for range connections { // taken out together, so each is another
 			conn, err := pool.take(t.Context())
