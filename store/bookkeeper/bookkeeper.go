@@ -37,7 +37,7 @@ const (
 	// unhurried is how many notes are recorded at every tick. When there are more, only
 	// every ticksPerShard-th tick records a shard: whoever is answered must not wait for
 	// the bookkeeping of a flood, or of a whole town that comes back after a power cut.
-	unhurried     = 8192
+	unhurried     = 2048
 	ticksPerShard = 4
 	// lastFlush is how long the store may take at the end.
 	lastFlush = 5 * time.Second
