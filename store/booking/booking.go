@@ -153,8 +153,9 @@ func (b *book) read(engine Engine, names []Name) error {
 		b.pages[name] = &page{whole: true}
 	}
 	for _, s := range stored {
-		p := b.pages[Name{s.NAS, s.AcctSessionID}]
-		p.sessions = append(p.sessions, &Session{Session: s.Session, Stored: s})
+		if p := b.pages[Name{s.NAS, s.AcctSessionID}]; p != nil {
+			p.sessions = append(p.sessions, &Session{Session: s.Session, Stored: s})
+		}
 	}
 	return nil
 }

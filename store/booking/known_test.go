@@ -28,9 +28,10 @@ func told(status linegate.AcctStatus, id string, lasted time.Duration) linegate.
 
 // table is an engine for one name: what others wrote comes in by change.
 type table struct {
-	stored []*Stored
-	reads  int
-	writes int
+	stored   []*Stored
+	reads    int
+	writes   int
+	rollBack func()
 }
 
 func (e *table) Sessions([]Name) (found []*Stored, err error) {
@@ -63,10 +64,22 @@ func (e *table) Write(_ []Entry, sessions []*Session) error {
 	return nil
 }
 
-func (e *table) CloseAll(linegate.NASKey, time.Time) error { return nil }
+func (e *table) CloseAll(_ linegate.NASKey, at time.Time) error {
+	for _, s := range e.stored {
+		s.Close(at, linegate.CauseNASReboot)
+		s.Version++
+	}
+	return nil
+}
 
 func (e *table) record(k *Known, events ...linegate.AccountingEvent) error {
-	return k.Record(events, func(record func(Engine) error) error { return record(e) })
+	return k.Record(events, func(record func(Engine) error) error {
+		err := record(e)
+		if err != nil && e.rollBack != nil {
+			e.rollBack()
+		}
+		return err
+	})
 }
 
 func TestASessionThatIsKnownIsNotReadAgain(t *testing.T) {
@@ -145,6 +158,17 @@ func TestWhatOthersWroteMeanwhileIsReadBeforeItIsWritten(t *testing.T) {
 	require.Len(t, engine.stored, 1)
 	assert.Equal(t, epoch.Add(time.Hour), engine.stored[0].StoppedAt)
 	assert.EqualValues(t, 2*time.Hour/time.Second, engine.stored[0].SessionTime)
+}
+
+func TestARestartOfTheNASInABatchEndsWhatIsKnown(t *testing.T) {
+	k, engine := NewKnown(), &table{}
+	require.NoError(t, engine.record(k, told(linegate.AcctStart, "a", 0)))
+	before := engine.stored[0].Session
+	engine.rollBack = func() { engine.stored = []*Stored{{Session: before}} }
+	require.NoError(t, engine.record(k, told(linegate.AcctInterim, "a", time.Minute), told(linegate.AcctOn, "", 2*time.Minute), told(linegate.AcctInterim, "a", 3*time.Minute)))
+	require.Len(t, engine.stored, 1)
+	assert.Equal(t, linegate.CauseNASReboot, engine.stored[0].TerminateCause, "what comes late does not open it again")
+	assert.EqualValues(t, 3*time.Minute/time.Second, engine.stored[0].SessionTime)
 }
 
 func TestABatchThatOthersAlwaysComeInTheWayOfIsGivenUp(t *testing.T) {
