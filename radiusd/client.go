@@ -60,9 +60,8 @@ func NewClient(nas linegate.NAS, dialects map[string]*dialect.Dialect, metrics *
 // does not prove that its sender knows the secret, or could have been forged by
 // somebody between us and the NAS (CVE-2024-3596). Empty: nothing to say against it.
 func (c *Client) Refuses(packet wire.Packet) telemetry.Drop {
-	checks := []wire.Check{{Signer: c.signer, Packet: packet}}
-	new(wire.Lanes).Verify(checks)
-	return c.refuses(&checks[0])
+	signed, err := c.signer.VerifyRequest(packet)
+	return c.refuses(&wire.Check{Packet: packet, Signed: signed, Err: err})
 }
 
 // refuses is Refuses for a packet that was verified.

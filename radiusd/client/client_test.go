@@ -96,7 +96,7 @@ func TestAnotherImplementationReadsEachMethod(t *testing.T) {
 
 			own, err := wire.Parse(request.octets)
 			require.NoError(t, err)
-			present, err := wire.NewSigner(secret).VerifyMessageAuthenticator(own)
+			present, err := wire.NewSigner(secret).VerifyRequest(own)
 			assert.NoError(t, err)
 			assert.True(t, present)
 			assert.Equal(t, byte(wire.MessageAuthenticator), request.octets[20], "it comes first")

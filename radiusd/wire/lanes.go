@@ -2,7 +2,6 @@ package wire
 
 import (
 	"crypto/md5"
-	"crypto/subtle"
 	"encoding/binary"
 	"math"
 )
@@ -34,8 +33,7 @@ type Unsigned struct {
 	Request [AuthenticatorSize]byte
 }
 
-// Verify does what Signer.VerifyAccounting does for an Accounting-Request, and
-// Signer.VerifyMessageAuthenticator for any other, for many requests at once.
+// Verify does what Signer.VerifyRequest does, for many requests at once.
 func (l *Lanes) Verify(checks []Check) {
 	l.tasks = l.tasks[:0]
 	for i := range checks {
@@ -43,7 +41,9 @@ func (l *Lanes) Verify(checks []Check) {
 	}
 	l.digest()
 	for i := range checks {
-		checks[i].judge(&l.tasks[i])
+		if t := &l.tasks[i]; t.signer != nil {
+			checks[i].Err = t.verdict()
+		}
 	}
 }
 
@@ -60,20 +60,6 @@ func (c *Check) task() task {
 		return task{}
 	}
 	return t
-}
-
-// judge compares the sum of the task with what the packet tells.
-func (c *Check) judge(t *task) {
-	if t.signer == nil {
-		return
-	}
-	told, wrong := t.packet[4:HeaderSize], ErrAuthenticator
-	if t.at != 0 {
-		told, wrong = t.packet[t.at:t.at+md5.Size], ErrMessageAuthenticator
-	}
-	if subtle.ConstantTimeCompare(t.sum[:], told) != 1 {
-		c.Err = wrong
-	}
 }
 
 // SignReplies does what Signer.SignReply does, for many answers at once.
@@ -98,16 +84,6 @@ func (l *Lanes) SignReplies(replies []Unsigned) {
 	for i := range l.tasks {
 		copy(l.tasks[i].packet[4:], l.tasks[i].sum[:])
 	}
-}
-
-// task is one digest over a packet: as Signer.hmac has it when it has a
-// Message-Authenticator, else as Signer.digest. Without a signer there is nothing to do.
-type task struct {
-	signer        *Signer
-	packet        []byte
-	authenticator [AuthenticatorSize]byte
-	at            int // of the Message-Authenticator's value
-	sum           [md5.Size]byte
 }
 
 const (
@@ -135,16 +111,6 @@ func (l *Lanes) digest() {
 			continue
 		}
 		l.digestSome(some)
-	}
-}
-
-func (t *task) digest() {
-	switch {
-	case t.signer == nil:
-	case t.at != 0:
-		t.sum = t.signer.hmac(t.packet, t.authenticator, t.at)
-	default:
-		t.sum = t.signer.digest(t.packet, t.authenticator)
 	}
 }
 

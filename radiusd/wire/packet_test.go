@@ -79,10 +79,10 @@ func TestMessageAuthenticatorIsSignedAndVerified(t *testing.T) {
 	raw = wire.AppendText(raw, wire.UserName, "alice")
 	require.NoError(t, signer.SignRequest(raw))
 
-	present, err := signer.VerifyMessageAuthenticator(parsed(t, raw))
+	present, err := signer.VerifyRequest(parsed(t, raw))
 	assert.True(t, present)
 	assert.NoError(t, err)
-	_, err = wire.NewSigner("another").VerifyMessageAuthenticator(parsed(t, raw))
+	_, err = wire.NewSigner("another").VerifyRequest(parsed(t, raw))
 	assert.ErrorIs(t, err, wire.ErrMessageAuthenticator)
 
 	for i := range raw {
@@ -90,7 +90,7 @@ func TestMessageAuthenticatorIsSignedAndVerified(t *testing.T) {
 			continue // another Length, type or length makes another packet
 		}
 		raw[i] ^= 1
-		_, err := signer.VerifyMessageAuthenticator(parsed(t, raw))
+		_, err := signer.VerifyRequest(parsed(t, raw))
 		assert.Error(t, err, "octet %d", i)
 		raw[i] ^= 1
 	}
@@ -105,11 +105,11 @@ func TestMessageAuthenticatorTwiceOrMissizedIsRefused(t *testing.T) {
 		"too long":  "\x50\x13" + strings.Repeat("\x00", 17),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := signer.VerifyMessageAuthenticator(parsed(t, packet([]byte(attributes)...)))
+			_, err := signer.VerifyRequest(parsed(t, packet([]byte(attributes)...)))
 			assert.ErrorIs(t, err, wire.ErrMAForm)
 		})
 	}
-	present, err := signer.VerifyMessageAuthenticator(parsed(t, packet()))
+	present, err := signer.VerifyRequest(parsed(t, packet()))
 	assert.False(t, present)
 	assert.NoError(t, err)
 }
@@ -119,9 +119,11 @@ func TestAccountingAuthenticator(t *testing.T) {
 	raw := wire.AppendHeader(nil, wire.AccountingRequest, 9, [16]byte{})
 	raw = wire.AppendInteger(raw, wire.AcctStatusType, wire.StatusStart)
 	require.NoError(t, signer.SignAccounting(raw))
-	assert.NoError(t, signer.VerifyAccounting(parsed(t, raw)))
+	_, err := signer.VerifyRequest(parsed(t, raw))
+	assert.NoError(t, err)
 	raw[len(raw)-1] ^= 1
-	assert.ErrorIs(t, signer.VerifyAccounting(parsed(t, raw)), wire.ErrAuthenticator)
+	_, err = signer.VerifyRequest(parsed(t, raw))
+	assert.ErrorIs(t, err, wire.ErrAuthenticator)
 }
 
 func TestAReplyThatWasTamperedWithIsRefused(t *testing.T) {
@@ -214,7 +216,7 @@ func TestParsingAndSigningDoNotAllocate(t *testing.T) {
 
 	allocations := testing.AllocsPerRun(100, func() {
 		packet, _ := wire.Parse(raw)
-		_, _ = signer.VerifyMessageAuthenticator(packet)
+		_, _ = signer.VerifyRequest(packet)
 		for attribute := range packet.Attributes() {
 			if attribute.Type == wire.UserPassword {
 				_, _ = signer.RevealPassword(password, attribute.Value, packet.Authenticator())

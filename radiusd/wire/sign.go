@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"crypto/hmac"
 	"crypto/md5"
 	"crypto/subtle"
 	"encoding/binary"
@@ -87,18 +86,16 @@ func AppendMessageAuthenticator(dst []byte) []byte {
 	return AppendAttribute(dst, MessageAuthenticator, empty[:])
 }
 
-// VerifyMessageAuthenticator checks the Message-Authenticator of an
-// Access-Request or Status-Server. present is false, without error, when the
-// packet has none.
-func (s *Signer) VerifyMessageAuthenticator(p Packet) (present bool, err error) {
+// VerifyRequest checks what proves that the sender of a request knows the secret: the
+// Request Authenticator of an Accounting-Request (RFC 2866 section 3), the
+// Message-Authenticator of any other. signed is false, without error, when the packet
+// has none. A Message-Authenticator in an Accounting-Request counts for nothing: real
+// NAS compute it in ways of their own.
+func (s *Signer) VerifyRequest(p Packet) (signed bool, err error) {
+	if p.Code() == AccountingRequest {
+		return true, s.verifyDigest(p, [AuthenticatorSize]byte{})
+	}
 	return s.verifyMA(p, p.Authenticator())
-}
-
-// VerifyAccounting checks the Request Authenticator of an Accounting-Request,
-// CoA-Request or Disconnect-Request. A Message-Authenticator in it counts for
-// nothing: real NAS compute it in ways of their own.
-func (s *Signer) VerifyAccounting(p Packet) error {
-	return s.verifyDigest(p, [AuthenticatorSize]byte{})
 }
 
 // VerifyChange checks a CoA-Request or Disconnect-Request: its Request
@@ -123,11 +120,9 @@ func (s *Signer) VerifyReply(p Packet, request [AuthenticatorSize]byte) (ma bool
 }
 
 func (s *Signer) verifyDigest(p Packet, authenticator [AuthenticatorSize]byte) error {
-	want := s.digest(p.raw, authenticator)
-	if subtle.ConstantTimeCompare(want[:], p.raw[4:HeaderSize]) != 1 {
-		return ErrAuthenticator
-	}
-	return nil
+	t := task{signer: s, packet: p.raw, authenticator: authenticator}
+	t.digest()
+	return t.verdict()
 }
 
 func (s *Signer) verifyMA(p Packet, authenticator [AuthenticatorSize]byte) (present bool, err error) {
@@ -135,11 +130,42 @@ func (s *Signer) verifyMA(p Packet, authenticator [AuthenticatorSize]byte) (pres
 	if err != nil || at == 0 {
 		return at != 0, err
 	}
-	want := s.hmac(p.raw, authenticator, at)
-	if !hmac.Equal(want[:], p.raw[at:at+md5.Size]) {
-		return true, ErrMessageAuthenticator
+	t := task{signer: s, packet: p.raw, authenticator: authenticator, at: at}
+	t.digest()
+	return true, t.verdict()
+}
+
+// task is one digest over a packet: HMAC-MD5 for its Message-Authenticator, whose value
+// begins at at, or MD5 for the authenticator in its header when at is 0. Without a
+// signer there is nothing to do.
+type task struct {
+	signer        *Signer
+	packet        []byte
+	authenticator [AuthenticatorSize]byte
+	at            int
+	sum           [md5.Size]byte
+}
+
+func (t *task) digest() {
+	switch {
+	case t.signer == nil:
+	case t.at != 0:
+		t.sum = t.signer.hmac(t.packet, t.authenticator, t.at)
+	default:
+		t.sum = t.signer.digest(t.packet, t.authenticator)
 	}
-	return true, nil
+}
+
+// verdict compares the sum with what the packet tells.
+func (t *task) verdict() error {
+	told, wrong := t.packet[4:HeaderSize], ErrAuthenticator
+	if t.at != 0 {
+		told, wrong = t.packet[t.at:t.at+md5.Size], ErrMessageAuthenticator
+	}
+	if subtle.ConstantTimeCompare(t.sum[:], told) != 1 {
+		return wrong
+	}
+	return nil
 }
 
 // findMA returns where the value of the one Message-Authenticator begins, 0 when
