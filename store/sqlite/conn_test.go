@@ -185,7 +185,7 @@ func TestALongReadEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	read := 0
-	err := s.lists.each(ctx, numbers, func(scanner) error { read++; cancel(); time.Sleep(20 * time.Millisecond); return nil })
+	err := s.lists.each(ctx, numbers, func(scanner) error { read++; cancel(); return nil })
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, 1, read)
 	requireNothingHeld(t, s)
@@ -265,7 +265,7 @@ func TestALockThatIsReleasedIsWaitedFor(t *testing.T) {
 	waiting.Go(func() {
 		assert.NoError(t, s.write(t.Context(), func(w *writing) error { return w.exec(`INSERT INTO tenants (name) VALUES ('patient')`) }))
 	})
-	time.Sleep(50 * time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.writer.free) == 0 }, 30*time.Second, time.Millisecond, "it holds the connection, and asks for the lock")
 	require.NoError(t, other.exec(t.Context(), `COMMIT`))
 	waiting.Wait()
 }
