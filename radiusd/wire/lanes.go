@@ -41,9 +41,7 @@ func (l *Lanes) Verify(checks []Check) {
 	}
 	l.digest()
 	for i := range checks {
-		if t := &l.tasks[i]; t.signer != nil {
-			checks[i].Err = t.verdict()
-		}
+		checks[i].judge(&l.tasks[i])
 	}
 }
 
@@ -60,6 +58,13 @@ func (c *Check) task() task {
 		return task{}
 	}
 	return t
+}
+
+// judge takes over what the task found.
+func (c *Check) judge(t *task) {
+	if t.signer != nil {
+		c.Err = t.verdict()
+	}
 }
 
 // SignReplies does what Signer.SignReply does, for many answers at once.

@@ -92,10 +92,11 @@ func AppendMessageAuthenticator(dst []byte) []byte {
 // has none. A Message-Authenticator in an Accounting-Request counts for nothing: real
 // NAS compute it in ways of their own.
 func (s *Signer) VerifyRequest(p Packet) (signed bool, err error) {
-	if p.Code() == AccountingRequest {
-		return true, s.verifyDigest(p, [AuthenticatorSize]byte{})
-	}
-	return s.verifyMA(p, p.Authenticator())
+	c := Check{Signer: s, Packet: p}
+	t := c.task()
+	t.digest()
+	c.judge(&t)
+	return c.Signed, c.Err
 }
 
 // VerifyChange checks a CoA-Request or Disconnect-Request: its Request

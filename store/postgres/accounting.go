@@ -160,9 +160,9 @@ func (b books) Write(entries []booking.Entry, sessions []*booking.Session) error
 	for _, s := range sessions {
 		switch {
 		case !s.IsNew() && s.OnlyCounts():
-			counted = append(counted, append(sessionCountsValues(&s.Session), s.ID, s.Stored.Version))
+			counted = append(counted, append(sessionCountsValues(&s.Session), s.Stored.Version+1, s.ID))
 		case !s.IsNew():
-			changed = append(changed, append(sessionChangingValues(&s.Session), s.ID, s.Stored.Version))
+			changed = append(changed, append(sessionChangingValues(&s.Session), s.Stored.Version+1, s.ID))
 		default:
 			created = append(created, sessionValues(&s.Session))
 			if s.SubscriberID != "" {

@@ -38,13 +38,12 @@ func updateRows(table, columns string, rows [][]any) statement {
 		" AS v (" + columns + ", row_id) WHERE " + table + ".id = v.row_id", arrays}
 }
 
-// writeSessions sets columns of sessions in one statement, unless others have written
-// them: the last values of a row are the id and the version of the session.
+// writeSessions is updateRows for sessions that nobody else has written: the last values
+// of a row are the version that it gets, and the id.
 func writeSessions(columns string, rows [][]any) statement {
-	source, arrays := unnest(rows)
-	values := "v." + strings.ReplaceAll(columns, ", ", ", v.")
-	return statement{"UPDATE sessions SET (" + columns + ", version) = ROW(" + values + ", v.known_version + 1) FROM " + source +
-		" AS v (" + columns + ", row_id, known_version) WHERE sessions.id = v.row_id AND sessions.version = v.known_version", arrays}
+	written := updateRows("sessions", columns+", version", rows)
+	written.query += " AND sessions.version = v.version - 1"
+	return written
 }
 
 // unnest is rows as an item of FROM, with an array for each column. All rows hold

@@ -129,7 +129,7 @@ func (b books) put(s *booking.Session) error {
 		return b.insert(s)
 	}
 	query, values := b.update(s)
-	written, err := b.w.execCounted(query, append(values, s.ID, s.Stored.Version)...)
+	written, err := b.w.execCounted(query, append(values, s.Stored.Version+1, s.ID, s.Stored.Version)...)
 	if err == nil && written == 0 {
 		err = booking.ErrOutdated
 	}

@@ -12,10 +12,10 @@ func updateByID(table, columns string) string {
 	return "UPDATE " + table + " SET (" + columns + ") = (" + marks(columns) + ") WHERE id = ?"
 }
 
-// writeSession sets the columns of the session whose id and version follow their values,
-// unless others have written it.
+// writeSession is updateByID for a session that nobody else has written: the version that
+// it gets comes before its id, and the one that it has after it.
 func writeSession(columns string) string {
-	return "UPDATE sessions SET (" + columns + ", version) = (" + marks(columns) + ", version + 1) WHERE id = ? AND version = ?"
+	return updateByID("sessions", columns+", version") + " AND version = ?"
 }
 
 // marks returns a placeholder for each column.
