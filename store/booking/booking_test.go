@@ -1,4 +1,4 @@
-package booking_test
+package booking
 
 import (
 	"errors"
@@ -14,27 +14,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"linegate"
-	"linegate/store/booking"
 )
 
 // memory is an engine that keeps all in maps and tells what it was asked. What the
 // sessions then look like is for storetest to say, on every engine.
 type memory struct {
-	known    *booking.Known
-	sessions map[string]booking.Stored
-	recorded map[booking.Key]time.Time
+	known    *Known // of the server that record stands for
+	sessions map[string]Stored
+	recorded map[Key]time.Time
 	asked    []string // steps, in order
 	keys     int      // asked for
 	fails    string   // the step that fails
 }
 
 func newMemory() *memory {
-	return &memory{known: booking.NewKnown(), sessions: map[string]booking.Stored{}, recorded: map[booking.Key]time.Time{}}
+	return &memory{known: NewKnown(), sessions: map[string]Stored{}, recorded: map[Key]time.Time{}}
 }
 
 // record records as the engines do, in a transaction that keeps nothing when it fails.
 func (m *memory) record(events ...linegate.AccountingEvent) error {
-	return m.known.Record(events, func(record func(booking.Engine) error) error {
+	return m.recordBy(m.known, events...)
+}
+
+// recordBy is record of a server that knows something else.
+func (m *memory) recordBy(k *Known, events ...linegate.AccountingEvent) error {
+	return k.Record(events, func(record func(Engine) error) error {
 		sessions, recorded := maps.Clone(m.sessions), maps.Clone(m.recorded)
 		err := record(m)
 		if err != nil {
@@ -42,6 +46,26 @@ func (m *memory) record(events ...linegate.AccountingEvent) error {
 		}
 		return err
 	})
+}
+
+// stored returns the sessions, newest start first, without what differs from run to run.
+func (m *memory) stored() (sessions []linegate.Session) {
+	for _, s := range m.sessions {
+		s.ID = ""
+		sessions = append(sessions, s.Session)
+	}
+	slices.SortFunc(sessions, func(a, b linegate.Session) int { return b.StartedAt.Compare(a.StartedAt) })
+	return sessions
+}
+
+// count is how many of the steps it was asked for.
+func (m *memory) count(step string) (count int) {
+	for _, asked := range m.asked {
+		if strings.HasPrefix(asked, step) {
+			count++
+		}
+	}
+	return count
 }
 
 var errAway = errors.New("away")
@@ -55,17 +79,18 @@ func (m *memory) step(format string, args ...any) error {
 	return nil
 }
 
-func (m *memory) Sessions(names []booking.Name) (found []*booking.Stored, err error) {
+func (m *memory) Sessions(names []Name) (found []*Stored, err error) {
 	for _, s := range m.sessions {
-		if slices.Contains(names, booking.Name{NAS: s.NAS, AcctSessionID: s.AcctSessionID}) {
+		if slices.Contains(names, Name{NAS: s.NAS, AcctSessionID: s.AcctSessionID}) {
 			found = append(found, &s)
 		}
 	}
+	slices.SortFunc(found, func(a, b *Stored) int { return b.StartedAt.Compare(a.StartedAt) })
 	return found, m.step("sessions of %d", len(names))
 }
 
-func (m *memory) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error) {
-	found := map[booking.Key]time.Time{}
+func (m *memory) Recorded(keys []Key) (map[Key]time.Time, error) {
+	found := map[Key]time.Time{}
 	for _, key := range keys {
 		if at, ok := m.recorded[key]; ok {
 			found[key] = at
@@ -75,15 +100,15 @@ func (m *memory) Recorded(keys []booking.Key) (map[booking.Key]time.Time, error)
 	return found, m.step("keys %d", len(keys))
 }
 
-func (m *memory) Write(entries []booking.Entry, sessions []*booking.Session) error {
+func (m *memory) Write(entries []Entry, sessions []*Session) error {
 	for _, entry := range entries {
 		m.recorded[entry.Key] = entry.Event.At
 	}
 	for _, s := range sessions {
-		written := booking.Stored{Session: s.Session}
+		written := Stored{Session: s.Session}
 		if !s.IsNew() {
 			if m.sessions[s.ID].Version != s.Stored.Version {
-				return errors.Join(m.step("outdated"), booking.ErrOutdated)
+				return errors.Join(m.step("outdated"), ErrOutdated)
 			}
 			written.Version = s.Stored.Version + 1
 		}
@@ -92,7 +117,13 @@ func (m *memory) Write(entries []booking.Entry, sessions []*booking.Session) err
 	return m.step("write %d and %d", len(entries), len(sessions))
 }
 
-func (m *memory) CloseAll(nas linegate.NASKey, _ time.Time) error {
+func (m *memory) CloseAll(nas linegate.NASKey, at time.Time) error {
+	for id, s := range m.sessions {
+		if s.Open() && s.StartedAt.Before(at) {
+			s.Close(at, linegate.CauseNASReboot)
+			m.sessions[id] = Stored{s.Session, s.Version + 1}
+		}
+	}
 	return m.step("close %s", nas.Name)
 }
 

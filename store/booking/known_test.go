@@ -2,7 +2,6 @@ package booking
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -12,74 +11,13 @@ import (
 	"linegate"
 )
 
-var (
-	epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	box   = linegate.NASKey{Tenant: "demo", Name: "bng", Address: netip.MustParseAddr("192.0.2.1")}
-)
-
 // told is an event of a session that began at the epoch, unless it is a Start.
 func told(status linegate.AcctStatus, id string, lasted time.Duration) linegate.AccountingEvent {
-	event := linegate.AccountingEvent{Status: status, AcctSessionID: id, NAS: box, At: epoch.Add(lasted)}
-	if status != linegate.AcctStart {
-		event.SessionTime = uint32(lasted / time.Second)
+	e := event(status, id, lasted, 0)
+	if status == linegate.AcctStart {
+		e.SessionTime = 0
 	}
-	return event
-}
-
-// table is an engine for one name: what others wrote comes in by change.
-type table struct {
-	stored   []*Stored
-	reads    int
-	writes   int
-	rollBack func()
-}
-
-func (e *table) Sessions([]Name) (found []*Stored, err error) {
-	e.reads++
-	for _, s := range e.stored {
-		found = append(found, &Stored{s.Session, s.Version})
-	}
-	return found, nil
-}
-
-func (e *table) Recorded([]Key) (map[Key]time.Time, error) { return map[Key]time.Time{}, nil }
-
-func (e *table) Write(_ []Entry, sessions []*Session) error {
-	e.writes++
-	for _, s := range sessions {
-		if s.IsNew() {
-			e.stored = append([]*Stored{{Session: s.Session}}, e.stored...)
-			continue
-		}
-		for _, stored := range e.stored {
-			switch {
-			case stored.ID != s.ID:
-			case stored.Version != s.Stored.Version:
-				return ErrOutdated
-			default:
-				*stored = Stored{s.Session, stored.Version + 1}
-			}
-		}
-	}
-	return nil
-}
-
-func (e *table) CloseAll(_ linegate.NASKey, at time.Time) error {
-	for _, s := range e.stored {
-		s.Close(at, linegate.CauseNASReboot)
-		s.Version++
-	}
-	return nil
-}
-
-func (e *table) record(k *Known, events ...linegate.AccountingEvent) error {
-	return k.Record(events, func(record func(Engine) error) error {
-		err := record(e)
-		if err != nil && e.rollBack != nil {
-			e.rollBack()
-		}
-		return err
-	})
+	return e
 }
 
 func TestASessionThatIsKnownIsNotReadAgain(t *testing.T) {
@@ -111,18 +49,17 @@ func TestASessionThatIsKnownIsNotReadAgain(t *testing.T) {
 			[]linegate.AccountingEvent{with(ours, started(told(linegate.AcctInterim, "a", 25*time.Hour), 24*time.Hour))}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, engine := NewKnown(), &table{}
+			m, fresh := newMemory(), newMemory()
 			for _, event := range test.before {
-				require.NoError(t, engine.record(k, event))
+				require.NoError(t, m.record(event))
 			}
-			engine.reads = 0
-			require.NoError(t, engine.record(k, test.batch...))
-			assert.Equal(t, test.reads, engine.reads)
-			fresh := &table{}
+			m.asked = nil
+			require.NoError(t, m.record(test.batch...))
+			assert.Equal(t, test.reads, m.count("sessions"))
 			for _, event := range append(test.before, test.batch...) {
-				require.NoError(t, fresh.record(NewKnown(), event))
+				require.NoError(t, fresh.recordBy(NewKnown(), event))
 			}
-			assert.Equal(t, anonymous(fresh.stored), anonymous(engine.stored), "as if nothing had been known")
+			assert.Equal(t, fresh.stored(), m.stored(), "as if nothing had been known")
 		})
 	}
 }
@@ -138,37 +75,25 @@ func with(class linegate.Octets, event linegate.AccountingEvent) linegate.Accoun
 	return event
 }
 
-// anonymous leaves out what differs from run to run.
-func anonymous(stored []*Stored) (sessions []linegate.Session) {
-	for _, s := range stored {
-		session := s.Session
-		session.ID = ""
-		sessions = append(sessions, session)
-	}
-	return sessions
-}
-
 func TestWhatOthersWroteMeanwhileIsReadBeforeItIsWritten(t *testing.T) {
-	k, engine := NewKnown(), &table{}
-	require.NoError(t, engine.record(k, told(linegate.AcctStart, "a", 0)))
-	require.NoError(t, engine.record(NewKnown(), told(linegate.AcctStop, "a", time.Hour)), "another server")
-	engine.reads, engine.writes = 0, 0
-	require.NoError(t, engine.record(k, told(linegate.AcctInterim, "a", 2*time.Hour)))
-	assert.Equal(t, []int{1, 2}, []int{engine.reads, engine.writes})
-	require.Len(t, engine.stored, 1)
-	assert.Equal(t, epoch.Add(time.Hour), engine.stored[0].StoppedAt)
-	assert.EqualValues(t, 2*time.Hour/time.Second, engine.stored[0].SessionTime)
+	m := newMemory()
+	require.NoError(t, m.record(told(linegate.AcctStart, "a", 0)))
+	require.NoError(t, m.recordBy(NewKnown(), told(linegate.AcctStop, "a", time.Hour)), "another server")
+	m.asked = nil
+	require.NoError(t, m.record(told(linegate.AcctInterim, "a", 2*time.Hour)))
+	assert.Equal(t, []string{"outdated", "sessions of 1", "write 1 and 1"}, m.asked)
+	require.Len(t, m.sessions, 1)
+	assert.Equal(t, epoch.Add(time.Hour), m.stored()[0].StoppedAt)
+	assert.EqualValues(t, 2*time.Hour/time.Second, m.stored()[0].SessionTime)
 }
 
 func TestARestartOfTheNASInABatchEndsWhatIsKnown(t *testing.T) {
-	k, engine := NewKnown(), &table{}
-	require.NoError(t, engine.record(k, told(linegate.AcctStart, "a", 0)))
-	before := engine.stored[0].Session
-	engine.rollBack = func() { engine.stored = []*Stored{{Session: before}} }
-	require.NoError(t, engine.record(k, told(linegate.AcctInterim, "a", time.Minute), told(linegate.AcctOn, "", 2*time.Minute), told(linegate.AcctInterim, "a", 3*time.Minute)))
-	require.Len(t, engine.stored, 1)
-	assert.Equal(t, linegate.CauseNASReboot, engine.stored[0].TerminateCause, "what comes late does not open it again")
-	assert.EqualValues(t, 3*time.Minute/time.Second, engine.stored[0].SessionTime)
+	m := newMemory()
+	require.NoError(t, m.record(told(linegate.AcctStart, "a", 0)))
+	require.NoError(t, m.record(told(linegate.AcctInterim, "a", time.Minute), told(linegate.AcctOn, "", 2*time.Minute), told(linegate.AcctInterim, "a", 3*time.Minute)))
+	require.Len(t, m.sessions, 1)
+	assert.Equal(t, linegate.CauseNASReboot, m.stored()[0].TerminateCause, "what comes late does not open it again")
+	assert.EqualValues(t, 3*time.Minute/time.Second, m.stored()[0].SessionTime)
 }
 
 func TestABatchThatOthersAlwaysComeInTheWayOfIsGivenUp(t *testing.T) {
@@ -182,12 +107,10 @@ func TestABatchThatOthersAlwaysComeInTheWayOfIsGivenUp(t *testing.T) {
 }
 
 func TestWhatWasNotCommittedIsNotKnown(t *testing.T) {
-	k, engine := NewKnown(), &table{}
-	assert.ErrorIs(t, k.Record([]linegate.AccountingEvent{told(linegate.AcctStart, "a", 0)}, func(record func(Engine) error) error {
-		require.NoError(t, record(engine))
-		return linegate.ErrUnavailable
-	}), linegate.ErrUnavailable)
-	assert.Empty(t, k.recent)
+	m := newMemory()
+	m.fails = "write"
+	assert.ErrorIs(t, m.record(told(linegate.AcctStart, "a", 0)), errAway)
+	assert.Empty(t, m.known.recent)
 }
 
 func TestWhatIsKnownIsBounded(t *testing.T) {

@@ -71,7 +71,7 @@ func plan(t *testing.T, s *Store, query string) (steps []string) {
 func TestNoRequestReadsAWholeTable(t *testing.T) {
 	s := newStore(t)
 	queries := []string{feedQuery, sessionsByName, closeAll, recordValidation, oneNAS, dropEvents, dropSessions, releaseOldest, releasePlace}
-	for _, query := range lookupQueries() {
+	for _, query := range lookupQueries {
 		queries = append(queries, query)
 	}
 	for _, filter := range []store.SessionFilter{

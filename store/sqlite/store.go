@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"linegate"
 	"linegate/store"
 	"linegate/store/booking"
 )
@@ -36,8 +35,6 @@ type Store struct {
 	lookups *pool
 	lists   *pool
 
-	bySubscriberKey map[linegate.Identity]string // queries of the lookups
-
 	known    *booking.Known // of sessions
 	changed  broadcast
 	followed atomic.Int64 // the revision that Feed last handed out; -1: none yet
@@ -50,7 +47,7 @@ var _ store.Engine = (*Store)(nil)
 // folder when missing, and brings its schema up to date. A schema from a newer
 // Linegate and a database sealed with another key are errors.
 func Open(ctx context.Context, path string, sealer *store.Sealer) (*Store, error) {
-	s := &Store{sealer: sealer, now: time.Now, bySubscriberKey: lookupQueries(), known: booking.NewKnown()}
+	s := &Store{sealer: sealer, now: time.Now, known: booking.NewKnown()}
 	s.followed.Store(-1)
 	err := makeFile(path)
 	if err == nil {

@@ -89,21 +89,19 @@ func (s *Store) scanSubscriber(row scanner) (*linegate.Subscriber, error) {
 	return &sub, nil
 }
 
-// lookupQueries finds at most two subscribers: a second one makes a circuit or
+// lookupQueries find at most two subscribers: a second one makes a circuit or
 // MAC ambiguous.
-func lookupQueries() map[linegate.Identity]string {
-	return map[linegate.Identity]string{
-		linegate.ByUsername: subscriberByName,
-		linegate.ByCircuit:  lineQuery("circuit_id"),
-		linegate.ByLineForm: lineQuery("circuit_key"),
-		linegate.ByMAC:      selectSubscriber + `WHERE tenant = ? AND mac = ? AND deleted_at = 0 AND mac <> '' LIMIT 2`,
-	}
+var lookupQueries = map[linegate.Identity]string{
+	linegate.ByUsername: subscriberByName,
+	linegate.ByCircuit:  lineQuery("circuit_id"),
+	linegate.ByLineForm: lineQuery("circuit_key"),
+	linegate.ByMAC:      selectSubscriber + `WHERE tenant = ? AND mac = ? AND deleted_at = 0 AND mac <> '' LIMIT 2`,
 }
 
 // Lookup implements store.Engine.
 func (s *Store) Lookup(ctx context.Context, key linegate.Key) (linegate.Lookup, error) {
 	tenant, by, value := key.Split()
-	query := s.bySubscriberKey[by]
+	query := lookupQueries[by]
 	if query == "" {
 		return linegate.Lookup{}, nil // not a key
 	}
